@@ -1,0 +1,42 @@
+"""What every script shares: how it starts, and how it ends when its input is bad."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+from tf_image_segmentation.datasets.dataset import DataError
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows every default and keeps the line breaks of the description."""
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Returns an argument parser whose --help shows ``description`` and all defaults."""
+    return argparse.ArgumentParser(description=description, formatter_class=HelpFormatter)
+
+
+def _exit_on_sigterm(number: int, frame: FrameType | None) -> None:
+    # SystemExit unwinds the stack, so that `finally` blocks remove what is half done.
+    raise SystemExit(128 + number)
+
+
+def run(main: Callable[[], int | None]) -> NoReturn:
+    """Runs a script's ``main`` and exits the process.
+
+    Exit codes: what ``main`` returns (None is 0), 1 with ``error: ...`` on stderr for bad input
+    or a failing disk, 130 after Ctrl-C, 143 after SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, _exit_on_sigterm)
+    try:
+        sys.exit(main())
+    except (DataError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
