@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -19,6 +21,27 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 def parser(description: str | None) -> argparse.ArgumentParser:
     """Returns an argument parser whose --help shows ``description`` and all defaults."""
     return argparse.ArgumentParser(description=description, formatter_class=HelpFormatter)
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow without the lines that it logs before a program can set a log level.
+
+    With ``TF_CPP_MIN_LOG_LEVEL`` set in the environment, nothing is held back.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()  # looks for a GPU and logs when there is none
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def _exit_on_sigterm(number: int, frame: FrameType | None) -> None:

@@ -1,0 +1,64 @@
+"""Converts a registered data set to files of records.
+
+For the union of PASCAL VOC 2012 and Berkeley SBD use convert_pascal_voc.py, which has modes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from tf_image_segmentation import command_line
+from tf_image_segmentation.conversion import add_conversion_arguments, run_conversion
+from tf_image_segmentation.datasets import DataError, Dataset, dataset_names, get_dataset
+from tf_image_segmentation.datasets.dataset import Sample
+from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Returns the command line's arguments."""
+    parser = command_line.parser(__doc__)
+    add = parser.add_argument
+    add("name", metavar="NAME", help="data set, one of: " + ", ".join(dataset_names()))
+    add("--root", type=Path, required=True, help="folder of the data set")
+    add("--splits", nargs="+", metavar="SPLIT", help="splits to convert; None converts all")
+    add(
+        "--mask-encoding",
+        choices=sorted(MASK_ENCODINGS),
+        help="how masks store classes; None is as the data set says",
+    )
+    add(
+        "--intensity-range",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="values of 16-bit images that become 0 and 255; None refuses such images",
+    )
+    add_conversion_arguments(parser)
+    return parser.parse_args()
+
+
+def read_samples(dataset: Dataset, root: Path, split: str) -> list[Sample]:
+    """Returns the samples of one split; an error reminds of --splits."""
+    try:
+        return list(dataset.samples(root, split))
+    except DataError as error:
+        raise DataError(f"{error} (--splits chooses what to convert)") from error
+
+
+def main() -> None:
+    """Parses the command line and converts."""
+    arguments = parse_arguments()
+    dataset = get_dataset(arguments.name)
+    info = dataset.info
+    if arguments.mask_encoding is not None:
+        info = replace(info, mask_encoding=arguments.mask_encoding)
+    splits = arguments.splits or list(info.splits)
+    samples = {split: read_samples(dataset, arguments.root, split) for split in splits}
+    limits = arguments.intensity_range
+    run_conversion(arguments, info, samples, {}, (limits[0], limits[1]) if limits else None)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,38 @@
+"""Installs tf_image_segmentation; what it needs, and in which versions, is in requirements.txt."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def read_requirements() -> dict[str, list[str]]:
+    """Returns the requirements by extra; those of the package itself are under ""."""
+    requirements: dict[str, list[str]] = {"": []}
+    extra = ""
+    for line in (HERE / "requirements.txt").read_text().splitlines():
+        if heading := re.fullmatch(r"# extra: (\w+)", line):
+            extra = heading[1]
+            requirements[extra] = []
+        elif line and not line.startswith("#"):
+            requirements[extra].append(line)
+    return requirements
+
+
+REQUIREMENTS = read_requirements()
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tf_image_segmentation/__init__.py").read_text())
+
+setup(
+    name="tf_image_segmentation",
+    version=VERSION[1],
+    description="Semantic segmentation for people who work in TensorFlow and TF-Slim",
+    long_description=(HERE / "README.md").read_text() if (HERE / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=["tf_image_segmentation*"]),
+    install_requires=REQUIREMENTS.pop(""),
+    extras_require=REQUIREMENTS,
+)

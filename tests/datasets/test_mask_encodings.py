@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tf_image_segmentation.datasets import DataError, Sample
+from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS, VOID_COLOURS, class_ids
+from tf_image_segmentation.datasets.masks import read_class_ids
+
+PATH = Path("folder/mask.png")
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, ">u2", np.int32, np.int64, np.uint64])
+def test_ids_of_every_integer_type_pass(make_info, dtype):
+    stored = np.array([[0, 1], [1, 0]]).astype(dtype)
+    ids = class_ids(stored, make_info(), PATH)
+    assert ids.dtype == np.uint8
+    np.testing.assert_array_equal(ids, [[0, 1], [1, 0]])
+
+
+@pytest.mark.parametrize("encoding", sorted(MASK_ENCODINGS))
+def test_every_encoding_gives_int32(make_info, encoding):
+    shape = (2, 3, 3) if encoding == "rgb" else (2, 3)
+    info = replace(make_info(mask_encoding=encoding), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+    ids = MASK_ENCODINGS[encoding](np.zeros(shape, np.uint8), info, PATH)
+    assert ids.dtype == np.int32
+    assert ids.shape == (2, 3)
+
+
+# fault 14: modulo 256 each of these would be a valid class
+@pytest.mark.parametrize("encoding", ["index", "index_with_void", "zero_is_void", "binary_255"])
+@pytest.mark.parametrize("value", [256, 257, 2**32, 2**32 + 1, 2**63, -(2**32), -255, 65536 + 255])
+def test_nothing_wraps_into_a_class(make_info, encoding, value):
+    stored = np.array([[0, value]], np.uint64 if value > 0 else np.int64)
+    with pytest.raises(DataError, match=rf"mask\.png: .*{value} \(1 pixel\)"):
+        class_ids(stored, make_info(mask_encoding=encoding), PATH)
+
+
+# fault 15
+def test_one_bit_mask_is_zero_and_one(write_png, make_info):
+    bits = np.eye(9, dtype=int)
+    path = write_png(bits, 1)
+    ids = read_class_ids(Sample("a", path, path), make_info(2))
+    np.testing.assert_array_equal(ids, bits)
+
+
+# fault 16
+def test_unknown_ids_are_named_with_their_pixels(make_info):
+    stored = np.array([[0, 1, 2, 255], [7, 7, 7, 9]], np.uint8)
+    with pytest.raises(DataError) as error:
+        class_ids(stored, make_info(), PATH)
+    assert "mask.png: holds ids that are neither a class (0 to 2) nor" in str(error.value)
+    assert "7 (3 pixels), 9 (1 pixel);" in str(error.value)
+    assert "ignore label 255" in str(error.value)
+
+
+# fault 16
+def test_without_an_ignore_label_255_is_unknown(make_info):
+    with pytest.raises(
+        DataError, match=re.escape("255 (2 pixels); data set 'toy' has 3 classes and no")
+    ):
+        class_ids(np.array([[255, 255, 1]], np.uint8), make_info(ignore_label=None), PATH)
+
+
+# fault 16
+def test_many_unknown_ids_are_cut_short(make_info):
+    with pytest.raises(DataError, match="and 87 more"):
+        class_ids(np.arange(100)[None], make_info(), PATH)
+
+
+# fault 17
+@pytest.mark.parametrize("ignore_label", [255, None])
+def test_binary_mask_under_index_names_the_way_out(make_info, ignore_label):
+    stored = np.array([[0, 255], [255, 255]], np.uint8)
+    with pytest.raises(DataError, match=r"only 0 and 255, .*set mask_encoding='binary_255'"):
+        class_ids(stored, make_info(2, ignore_label=ignore_label), PATH)
+    ids = class_ids(stored, make_info(2, "binary_255", ignore_label), PATH)
+    np.testing.assert_array_equal(ids, [[0, 1], [1, 1]])
+
+
+# fault 17
+def test_void_in_a_set_of_two_classes(make_info):
+    np.testing.assert_array_equal(
+        class_ids(np.array([[0, 1, 255]]), make_info(2), PATH), [[0, 1, 255]]
+    )
+    no_foreground = np.array([[0, 255]])
+    ids = class_ids(no_foreground, make_info(2, "index_with_void"), PATH)
+    np.testing.assert_array_equal(ids, no_foreground)
+
+
+# fault 17
+def test_binary_255_takes_nothing_else(make_info):
+    with pytest.raises(DataError, match=re.escape("254 (1 pixel)")):
+        class_ids(np.array([[0, 254, 255]]), make_info(2, "binary_255"), PATH)
+
+
+# fault 18
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64])
+def test_zero_is_void_shifts_without_wrapping(make_info, dtype):
+    stored = np.array([[0, 1, 2, 3]], dtype)
+    ids = class_ids(stored, make_info(mask_encoding="zero_is_void"), PATH)
+    np.testing.assert_array_equal(ids, [[255, 0, 1, 2]])
+    ids = class_ids(stored, make_info(3, "zero_is_void", ignore_label=3), PATH)
+    np.testing.assert_array_equal(ids, [[3, 0, 1, 2]])
+
+
+# fault 18: a stored 256 (or, with ignore label 3, a stored 4) must not become void
+@pytest.mark.parametrize("ignore_label,value", [(255, 256), (3, 4)])
+def test_zero_is_void_refuses_what_would_shift_onto_the_ignore_label(
+    make_info, ignore_label, value
+):
+    with pytest.raises(DataError, match=rf"{value} \(1 pixel\)"):
+        class_ids(np.array([[0, value]]), make_info(3, "zero_is_void", ignore_label), PATH)
+
+
+# fault 18
+def test_zero_is_void_is_suggested_and_needs_an_ignore_label(make_info):
+    with pytest.raises(
+        DataError, match="if 0 is void in this set, use mask_encoding='zero_is_void'"
+    ):
+        class_ids(np.array([[0, 1, 2, 3]]), make_info(), PATH)
+    with pytest.raises(DataError, match="needs an ignore label"):
+        class_ids(np.array([[0]]), make_info(3, "zero_is_void", None), PATH)
+
+
+# fault 19
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_all_void_mask_is_kept(make_info, num_classes):
+    stored = np.full((3, 4), 255, np.uint8)
+    np.testing.assert_array_equal(class_ids(stored, make_info(num_classes), PATH), stored)
+
+
+# fault 11
+def test_rgb_mask_suggests_a_colour_map(write_png, make_info):
+    path = write_png(np.ones((2, 2, 3), int), 8, 2)
+    with pytest.raises(DataError, match=r"mask\.png: is an RGB mask.*palette.*mask_encoding='rgb'"):
+        read_class_ids(Sample("a", path, path), make_info())
+
+
+# fault 11
+@pytest.mark.parametrize("colour_type,channels", [(2, 3), (6, 4)])
+def test_colours_become_ids(write_png, make_info, colour_type, channels):
+    info = make_info(5, "rgb")
+    ids = np.random.default_rng(0).integers(0, 5, (6, 7))
+    colours = np.dstack([np.array(info.palette)[ids], np.full(ids.shape, 9)])
+    path = write_png(colours[..., :channels], 8, colour_type)
+    np.testing.assert_array_equal(read_class_ids(Sample("a", path, path), info), ids)
+
+
+# fault 11
+def test_unknown_colours_are_counted(make_info):
+    stored = np.array([[[0, 10, 20], [1, 2, 3], [1, 2, 3], [200, 0, 9]]], np.uint8)
+    with pytest.raises(DataError) as error:
+        class_ids(stored, make_info(mask_encoding="rgb"), PATH)
+    assert "(1, 2, 3) (2 pixels), (200, 0, 9) (1 pixel)" in str(error.value)
+
+
+# fault 11
+def test_white_and_the_voc_border_are_void(make_info):
+    stored = np.array([VOID_COLOURS], np.uint8)
+    np.testing.assert_array_equal(
+        class_ids(stored, make_info(mask_encoding="rgb"), PATH), [[255, 255]]
+    )
+    with pytest.raises(DataError, match=re.escape("(255, 255, 255) (1 pixel)")):
+        class_ids(stored, make_info(mask_encoding="rgb", ignore_label=None), PATH)
+    white_class = replace(
+        make_info(mask_encoding="rgb"), palette=((0, 0, 0), (255, 255, 255), (1, 1, 1))
+    )
+    np.testing.assert_array_equal(class_ids(stored, white_class, PATH), [[1, 255]])
+
+
+def test_rgb_needs_colours_that_differ_and_a_colour_mask(make_info):
+    info = replace(make_info(mask_encoding="rgb"), palette=((0, 0, 0), (0, 0, 0), (1, 1, 1)))
+    with pytest.raises(DataError, match="share a palette colour"):
+        class_ids(np.zeros((2, 2, 3), np.uint8), info, PATH)
+    with pytest.raises(DataError, match=r"single channel, .* mask_encoding='index'"):
+        class_ids(np.zeros((2, 2), np.uint8), info, PATH)
+
+
+def test_data_sets_that_do_not_fit_8_bits_are_refused(make_info):
+    with pytest.raises(DataError, match=r"300 classes .* stored in 8 bits"):
+        class_ids(np.zeros((2, 2), int), make_info(300), PATH)
+    with pytest.raises(DataError, match=r"ignore label -1, .* stored in 8 bits"):
+        class_ids(np.zeros((2, 2), int), make_info(3, ignore_label=-1), PATH)
+
+
+# fault 28
+def test_unknown_encoding_lists_the_choices(make_info):
+    with pytest.raises(
+        DataError, match=r"unknown mask encoding 'indices'; .*'binary_255', 'index'"
+    ):
+        class_ids(np.zeros((2, 2), int), make_info(mask_encoding="indices"), PATH)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 2, 2), (2, 2, 3, 1)])
+def test_odd_shapes_are_refused(make_info, shape):
+    with pytest.raises(DataError, match=r"mask has shape .*must be \[height, width\]"):
+        class_ids(np.zeros(shape, int), make_info(), PATH)

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_image_segmentation.datasets import DataError, Sample
+from tf_image_segmentation.datasets.masks import read_class_ids, read_mask
+
+
+# fault 12
+def test_palette_mask_gives_its_indices(save):
+    ids = np.array([[0, 15, 255], [15, 0, 7]], np.uint8)
+    image = Image.fromarray(ids).convert("P")
+    image.putpalette(np.random.default_rng(0).integers(0, 256, 768).tolist())
+    path = save("mask.png", image)
+    assert Image.open(path).mode == "P"
+    np.testing.assert_array_equal(read_mask(path), ids)
+
+
+# fault 12 and 15
+@pytest.mark.parametrize("colour_type", [0, 3])
+@pytest.mark.parametrize("bit_depth", [1, 2, 4, 8])
+def test_every_id_of_a_small_mask_is_the_stored_one(write_png, bit_depth, colour_type):
+    ids = np.arange(min(2**bit_depth, 16)).reshape(1, -1).repeat(3, axis=0)
+    mask = read_mask(write_png(ids, bit_depth, colour_type))
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask, ids)
+
+
+# fault 14
+def test_16_bit_values_are_read_whole(write_png):
+    ids = np.array([[0, 1, 300, 65535]])
+    np.testing.assert_array_equal(read_mask(write_png(ids, 16)), ids)
+
+
+def test_rgb_and_rgba_masks_give_colours(write_png):
+    colours = np.random.default_rng(0).integers(0, 256, (4, 5, 4))
+    for colour_type, channels in ((2, 3), (6, 4)):
+        mask = read_mask(write_png(colours[..., :channels], 8, colour_type))
+        np.testing.assert_array_equal(mask, colours[..., :3])
+
+
+# fault 13
+@pytest.mark.parametrize("name", ["mask.jpg", "mask.png"])
+def test_jpeg_mask_is_refused(save, name):
+    path = save(name, np.eye(16, dtype=np.uint8), format="JPEG")
+    with pytest.raises(DataError, match=rf"{name}: is a JPEG, whose .* changes class ids"):
+        read_mask(path)
+
+
+@pytest.mark.parametrize(
+    "pixels,kind", [(np.ones((2, 2), np.float32), "TIFF"), (np.ones((2, 2), np.uint8), "GIF")]
+)
+def test_other_formats_are_refused(save, pixels, kind):
+    with pytest.raises(DataError, match=rf"mask\.png: the content is {kind}, .*Sample\.read_mask"):
+        read_mask(save("mask.png", pixels, format=kind))
+
+
+@pytest.mark.parametrize(
+    "bit_depth,colour_type,channels,said",
+    [
+        (8, 4, 2, "grey with alpha; save it as a single-channel"),
+        (16, 4, 2, "grey with alpha"),
+        (16, 2, 3, "16-bit colours"),
+        (16, 6, 4, "16-bit colours"),
+    ],
+)
+def test_what_cannot_be_a_mask_is_refused(write_png, bit_depth, colour_type, channels, said):
+    path = write_png(np.ones((2, 2, channels), int), bit_depth, colour_type)
+    with pytest.raises(DataError, match=rf"mask\.png: .*{said}"):
+        read_mask(path)
+
+
+def test_rotated_mask_is_refused(save):
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    with pytest.raises(DataError, match="EXIF orientation other than 1"):
+        read_mask(save("mask.png", np.eye(4, dtype=np.uint8), exif=tags))
+
+
+def test_large_truncated_and_animated_masks_are_refused(save, write_png):
+    path = write_png(np.random.default_rng(0).integers(0, 3, (50, 50)))
+    with pytest.raises(DataError, match=r"50 x 50 pixels .* limit of 2499"):
+        read_mask(path, max_pixels=2499)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(DataError, match="truncated or damaged PNG"):
+        read_mask(path)
+    frame = Image.fromarray(np.eye(4, dtype=np.uint8))
+    path = save("mask.png", frame, save_all=True, append_images=[frame.rotate(90)])
+    with pytest.raises(DataError, match="animated PNG"):
+        read_mask(path)
+
+
+def int32_mask(path):
+    return np.array([[0, 2, 300, -1]], np.int32)
+
+
+def float_mask(path):
+    return np.zeros((2, 2), np.float32)
+
+
+# fault 14
+def test_a_reader_function_is_used_and_its_values_checked(tmp_path, make_info):
+    path = tmp_path / "mask.npy"
+    with pytest.raises(DataError, match=re.escape("-1 (1 pixel), 300 (1 pixel)")):
+        read_class_ids(Sample("a", path, path, int32_mask), make_info())
+    with pytest.raises(DataError, match="holds float32 values, not integers"):
+        read_class_ids(Sample("a", path, path, float_mask), make_info())
+
+
+def test_real_voc_masks(shared_data):
+    """150 palette masks: a slow look at the file's own indices gives the same."""
+    from tf_image_segmentation.datasets.pascal_voc import INFO
+
+    paths = sorted((shared_data / "pascal_voc/VOCdevkit/VOC2012/SegmentationClass").glob("*.png"))
+    assert len(paths) == 150
+    seen: set[int] = set()
+    for path in paths:
+        mask = read_class_ids(Sample(path.stem, path, path), INFO)
+        np.testing.assert_array_equal(mask, np.asarray(Image.open(path)))
+        seen |= set(np.unique(mask).tolist())
+        # A palette mask stores its colours too: those of the published colour map.
+        colours = np.asarray(Image.open(path).convert("RGB"))
+        for index in np.unique(mask[mask != 255]):
+            assert (colours[mask == index] == INFO.palette[index]).all()
+        if (mask == 255).any():
+            assert (colours[mask == 255] == (224, 224, 192)).all()
+    assert {0, 255} <= seen <= {*range(21), 255}

@@ -1,0 +1,170 @@
+"""Archives that must not be unpacked, and those that may."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import stat
+import struct
+import tarfile
+import zipfile
+
+import pytest
+
+from tf_image_segmentation.archives import Limits, extract_archive
+from tf_image_segmentation.datasets.dataset import DataError
+
+
+def write_tar(path, *members, mode="w:gz"):
+    """Writes a tar of (name, content) pairs and TarInfo objects."""
+    with tarfile.open(path, mode) as tar:
+        for member in members:
+            if isinstance(member, tarfile.TarInfo):
+                tar.addfile(member)
+            else:
+                info = tarfile.TarInfo(member[0])
+                info.size = len(member[1])
+                tar.addfile(info, io.BytesIO(member[1]))
+    return path
+
+
+def special(name, kind, linkname=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, linkname
+    return info
+
+
+def assert_refused(archive, match, **options):
+    """The archive is refused with these words and its name, and nothing is written."""
+    folder = archive.parent / "out"
+    before = set(archive.parent.rglob("*"))
+    with pytest.raises(DataError, match=match) as caught:
+        extract_archive(archive, folder, **options)
+    assert str(archive) in str(caught.value)
+    assert set(archive.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_tar(tmp_path, mode):
+    members = [
+        special("top", tarfile.DIRTYPE),
+        ("./top/a b ü.txt", b"one"),
+        ("top/deep/empty", b""),
+        ("other/big", bytes(2**21)),
+    ]
+    extract_archive(write_tar(tmp_path / "x", *members, mode=mode), tmp_path / "out")
+    assert (tmp_path / "out/top/a b ü.txt").read_bytes() == b"one"
+    assert (tmp_path / "out/top/deep/empty").read_bytes() == b""
+    assert (tmp_path / "out/other/big").stat().st_size == 2**21
+
+
+def test_zip(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("folder/", "")
+        archive.writestr("folder/file", "two")
+    extract_archive(tmp_path / "x.zip", tmp_path / "out")
+    assert (tmp_path / "out/folder/file").read_text() == "two"
+
+
+def test_only_a_part_is_unpacked(tmp_path):
+    archive = write_tar(tmp_path / "x", ("a/b/one", b"1"), ("a/bc/two", b"2"), ("three", b"3"))
+    extract_archive(archive, tmp_path / "out", only="a/b")
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert files == [tmp_path / "out/a/b/one"]
+
+
+GOOD = ("good", b"comes first and must not be written")
+
+
+@pytest.mark.parametrize(
+    ("member", "words"),
+    [
+        (("../evil", b"x"), r"'\.\./evil' has '\.\.' in its name"),
+        (("a/../../evil", b"x"), r"has '\.\.' in its name"),
+        (("..\\evil", b"x"), r"has '\.\.' in its name"),
+        (("/tmp/evil", b"x"), "'/tmp/evil' has an absolute name"),
+        (("C:\\evil", b"x"), "has an absolute name"),
+        (special("l", tarfile.SYMTYPE, "../../etc/passwd"), "is a link to '../../etc/passwd'"),
+        (special("l", tarfile.SYMTYPE, "/etc"), "is a link to '/etc'"),
+        (special("l", tarfile.SYMTYPE, "good"), "is a link to 'good'"),
+        (special("l", tarfile.LNKTYPE, "/etc/passwd"), "is a link to '/etc/passwd'"),
+        (special("d", tarfile.CHRTYPE), "is a device"),
+        (special("d", tarfile.BLKTYPE), "is a device"),
+        (special("p", tarfile.FIFOTYPE), "is a device, a pipe"),
+        (GOOD, "names 'good' twice"),
+        (("good/inside", b"x"), "'good' is a file and yet the folder of 'good/inside'"),
+    ],
+)
+def test_fault_30_tar_member_is_refused(tmp_path, member, words):
+    assert_refused(write_tar(tmp_path / "x.tgz", GOOD, member), words)
+
+
+@pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil", "C:/evil"])
+def test_fault_30_zip_name_is_refused(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(*GOOD)
+        archive.writestr(name, "x")
+    assert_refused(tmp_path / "x.zip", "refused, because its member")
+
+
+def test_fault_30_zip_link_is_refused(tmp_path):
+    info = zipfile.ZipInfo("link")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(*GOOD)
+        archive.writestr(info, "/etc/passwd")
+    assert_refused(tmp_path / "x.zip", "'link' is a link")
+
+
+def test_fault_30_bomb_is_refused(tmp_path):
+    archive = write_tar(tmp_path / "x.tgz", GOOD, ("big", bytes(10**7)))
+    assert archive.stat().st_size < 20_000
+    assert_refused(archive, "limit of 9000000 bytes", limits=Limits(bytes=9 * 10**6))
+
+
+def test_fault_30_zip_bomb_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(*GOOD)
+        archive.writestr("big", bytes(10**7))
+    assert_refused(tmp_path / "x.zip", "limit of 9000000 bytes", limits=Limits(bytes=9 * 10**6))
+
+
+def test_fault_30_too_many_files_are_refused(tmp_path):
+    archive = write_tar(tmp_path / "x.tgz", *((f"file{i}", b"") for i in range(11)))
+    assert_refused(archive, "or 10 files", limits=Limits(members=10))
+
+
+def test_fault_30_zip_that_lies_about_its_size_unpacks_no_more_than_it_says(tmp_path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("big", bytes(10**6))
+    data = path.read_bytes().replace(struct.pack("<L", 10**6), struct.pack("<L", 1000))
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="damaged"):
+        extract_archive(path, tmp_path / "out", limits=Limits(bytes=2000))
+    assert sum(p.stat().st_size for p in (tmp_path / "out").rglob("*")) <= 2000
+
+
+def test_fault_30_huge_extended_header_is_not_read(tmp_path):
+    # tarfile would read all of it into memory before it gives the member.
+    header = special("pax", tarfile.XHDTYPE)
+    header.size = 10**9
+    with gzip.open(tmp_path / "x.tgz", "wb") as file:
+        file.write(header.tobuf(tarfile.USTAR_FORMAT))
+        file.write(bytes(10**6))
+    assert_refused(tmp_path / "x.tgz", "a header of 1000000000 bytes")
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>not here</html>" * 100, b"\x1f\x8b" + b"x" * 99])
+def test_what_is_no_archive_is_damaged(tmp_path, content):
+    path = tmp_path / "x.tgz"
+    path.write_bytes(content)
+    assert_refused(path, "is a damaged archive .* download it again")
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_truncated_archive_is_damaged(tmp_path, mode):
+    noise = bytes((i * i * 7919 >> 5) & 255 for i in range(100_000))
+    path = write_tar(tmp_path / "x", ("file", noise), mode=mode)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert_refused(path, "is a damaged archive")

@@ -1,0 +1,178 @@
+"""Random changes to an image together with its mask.
+
+Every function takes an image and its mask and returns both, so that they stay aligned. What is
+random follows from ``seed``, an int32 pair, and nothing else: the same seed gives the same result,
+eagerly or inside ``tf.data``, on any machine and after any restart.
+
+Shapes: image [height, width, 3], mask [height, width]. Images are float32 in 0..255 unless said
+otherwise; masks keep their integer type. Interpolation is bilinear for images and nearest for masks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+ImageAndMask = tuple[tf.Tensor, tf.Tensor]
+
+# The strengths of colour distortion that Inception's preprocessing made common.
+_MAX_BRIGHTNESS_DELTA = 32.0 / 255.0
+_SATURATION_RANGE = (0.5, 1.5)
+_MAX_HUE_DELTA = 0.2
+_CONTRAST_RANGE = (0.5, 1.5)
+
+_COLOR_ORDERS = (
+    ("brightness", "saturation", "hue", "contrast"),
+    ("saturation", "brightness", "contrast", "hue"),
+    ("contrast", "hue", "brightness", "saturation"),
+    ("hue", "saturation", "contrast", "brightness"),
+)
+_FAST_COLOR_ORDERS = (("brightness", "saturation"), ("saturation", "brightness"))
+
+
+def _seeds(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
+    return tf.unstack(tf.random.split(seed, count), num=count)
+
+
+def random_flip(image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> ImageAndMask:
+    """Mirrors image and mask left to right with probability 0.5; any image dtype."""
+    flip = tf.random.stateless_uniform([], seed) < 0.5
+    return tf.cond(
+        flip,
+        lambda: (tf.reverse(image, axis=[1]), tf.reverse(mask, axis=[1])),
+        lambda: (image, mask),
+    )
+
+
+def resize(image: tf.Tensor, mask: tf.Tensor, size: tf.Tensor) -> ImageAndMask:
+    """Resizes to ``size``, int32 [height, width]: the image bilinearly, the mask to the nearest."""
+    resized_mask = tf.image.resize(mask[..., tf.newaxis], size, method="nearest")
+    return tf.image.resize(image, size, method="bilinear"), resized_mask[..., 0]
+
+
+def random_scale(
+    image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor, scale_range: tuple[float, float]
+) -> ImageAndMask:
+    """Resizes both by one factor drawn uniformly from ``scale_range``; at least one pixel a side."""
+    scale = tf.random.stateless_uniform([], seed, *scale_range)
+    size = tf.cast(tf.shape(mask), tf.float32) * scale
+    return resize(image, mask, tf.maximum(tf.cast(tf.round(size), tf.int32), 1))
+
+
+def random_crop_or_pad(
+    image: tf.Tensor,
+    mask: tf.Tensor,
+    seed: tf.Tensor,
+    size: tuple[int, int],
+    image_fill: tuple[float, float, float],
+    mask_fill: int,
+) -> ImageAndMask:
+    """Brings both to ``size`` (height, width): crops at random where larger, pads where smaller.
+
+    Args:
+        image: float [height, width, 3].
+        mask: integer [height, width].
+        seed: int32 [2].
+        size: height and width of the result.
+        image_fill: colour of padding; the RGB mean makes it zero for the network.
+        mask_fill: label of padding, the ignore label, so that padding is never learned from.
+    """
+    target = tf.constant(size, tf.int32)
+    missing = tf.maximum(target - tf.shape(mask), 0)
+    # The image may lie anywhere in the padding, as the crop may lie anywhere in the image.
+    pad_seed, crop_seed = _seeds(seed, 2)
+    before = _random_offset(pad_seed, missing)
+    paddings = tf.stack([before, missing - before], axis=1)
+    mask = tf.pad(mask, paddings, constant_values=tf.cast(mask_fill, mask.dtype))
+    fill = tf.cast(tf.constant(image_fill), image.dtype)
+    image = tf.pad(image - fill, tf.concat([paddings, [[0, 0]]], axis=0)) + fill
+    begin = _random_offset(crop_seed, tf.shape(mask) - target)
+    mask = tf.slice(mask, begin, target)
+    image = tf.slice(image, tf.concat([begin, [0]], axis=0), [*size, 3])
+    return tf.ensure_shape(image, [*size, 3]), tf.ensure_shape(mask, size)
+
+
+def _random_offset(seed: tf.Tensor, room: tf.Tensor) -> tf.Tensor:
+    """Returns int32 [2], each uniform in 0..room (inclusive)."""
+    share = tf.random.stateless_uniform([2], seed)
+    # The product can round up to room + 1 where the share is just below 1.
+    return tf.minimum(tf.cast(share * tf.cast(room + 1, tf.float32), tf.int32), room)
+
+
+def random_color_distortion(
+    image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor, fast: bool = False
+) -> ImageAndMask:
+    """Changes brightness, saturation, hue and contrast in one of four orders; the mask stays.
+
+    Args:
+        image: float32 [height, width, 3] in 0..255; the result is clipped to that range.
+        mask: any; returned as it is.
+        seed: int32 [2].
+        fast: only brightness and saturation, in one of two orders (hue and contrast cost most).
+    """
+    *seeds, order_seed = _seeds(seed, 5)
+    operations = {
+        "brightness": lambda x: tf.image.stateless_random_brightness(
+            x, _MAX_BRIGHTNESS_DELTA, seeds[0]
+        ),
+        "saturation": lambda x: tf.image.stateless_random_saturation(
+            x, *_SATURATION_RANGE, seeds[1]
+        ),
+        "hue": lambda x: tf.image.stateless_random_hue(x, _MAX_HUE_DELTA, seeds[2]),
+        "contrast": lambda x: tf.image.stateless_random_contrast(x, *_CONTRAST_RANGE, seeds[3]),
+    }
+
+    def distort(order: tuple[str, ...]) -> tf.Tensor:
+        distorted = image / 255.0
+        for name in order:
+            distorted = operations[name](distorted)
+        return tf.clip_by_value(distorted, 0.0, 1.0) * 255.0
+
+    orders = _FAST_COLOR_ORDERS if fast else _COLOR_ORDERS
+    chosen = tf.random.stateless_uniform([], order_seed, 0, len(orders), tf.int32)
+    branches = [lambda order=order: distort(order) for order in orders]
+    return tf.switch_case(chosen, branches), mask
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Everything that happens to an image and its mask before they are fed to a network.
+
+    Attributes:
+        crop_size: height and width of the result.
+        image_fill: colour of padding, RGB in 0..255.
+        mask_fill: label of padding, the ignore label.
+        flip: whether half of the images are mirrored.
+        scale_range: bounds of the random scale, None to keep the size.
+        color_distortion: "none", "fast" or "full", see `random_color_distortion`.
+    """
+
+    crop_size: tuple[int, int]
+    image_fill: tuple[float, float, float]
+    mask_fill: int
+    flip: bool = True
+    scale_range: tuple[float, float] | None = None
+    color_distortion: str = "none"
+
+    def __call__(self, image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> ImageAndMask:
+        """Returns float32 [*crop_size, 3] in 0..255 and the mask [*crop_size].
+
+        Args:
+            image: [height, width, 3], any numeric dtype, 0..255.
+            mask: integer [height, width].
+            seed: int32 [2] that decides all that is random.
+        """
+        flip_seed, scale_seed, crop_seed, color_seed = _seeds(seed, 4)
+        if self.flip:
+            image, mask = random_flip(image, mask, flip_seed)
+        if self.scale_range is not None:
+            image, mask = random_scale(image, mask, scale_seed, self.scale_range)
+        image, mask = random_crop_or_pad(
+            tf.cast(image, tf.float32), mask, crop_seed, self.crop_size, self.image_fill,
+            self.mask_fill,
+        )
+        if self.color_distortion != "none":
+            fast = self.color_distortion == "fast"
+            image, mask = random_color_distortion(image, mask, color_seed, fast)
+        return image, mask

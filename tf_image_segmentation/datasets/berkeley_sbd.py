@@ -1,0 +1,83 @@
+"""Berkeley Semantic Boundaries Dataset (SBD): the VOC classes on more VOC images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import scipy.io  # type: ignore[import-untyped]
+
+from tf_image_segmentation.datasets import pascal_voc
+from tf_image_segmentation.datasets.dataset import DataError, Sample, choose, register
+from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
+
+# Home page: http://home.bharathh.info/pubs/codes/SBD/download.html
+# Hariharan et al., "Semantic Contours from Inverse Detectors", ICCV 2011.
+# Layout, below .../benchmark_RELEASE/dataset:
+#   {train,val}.txt   ids; other splits than those of VOC, and they overlap with them
+#   img/<id>.jpg      images, the same as in VOC
+#   cls/<id>.mat      MATLAB 5 struct GTcls, whose field Segmentation is uint8 [height, width]
+# The masks have no border: 255, kept as the ignore label to be one with VOC, never occurs.
+INFO = replace(pascal_voc.INFO, name="berkeley_sbd", splits={"train": 8498, "val": 2857})
+
+
+def sbd_folder(root: Path) -> Path:
+    """Returns the SBD folder with the lists, img and cls: ``root`` or one below it."""
+    return find_root(Path(root), "train.txt", ("dataset", "benchmark_RELEASE/dataset"))
+
+
+def read_splits(root: Path) -> dict[str, list[str]]:
+    """Returns the ids of "train" and "val" in list order, for a folder that holds the lists."""
+    splits = {split: read_ids(root / f"{split}.txt") for split in INFO.splits}
+    check_disjoint(splits)
+    return splits
+
+
+def sbd_image(root: Path, image_id: str) -> Path:
+    """Returns the path of an image below an SBD folder, whether or not it exists."""
+    return resolve_inside(root / "img", f"{image_id}.jpg")
+
+
+def sbd_sample(root: Path, image_id: str, image: Path) -> Sample:
+    """Returns the sample of ``image`` with its SBD mask."""
+    mask = resolve_inside(root / "cls", f"{image_id}.mat")
+    return Sample(image_id, image, mask, read_sbd_mask)
+
+
+def read_sbd_mask(path: Path) -> np.ndarray:
+    """Reads GTcls.Segmentation from a .mat file.
+
+    Returns:
+        Class ids, [height, width], of the integer type that the file has.
+
+    Raises:
+        DataError: if the file cannot be read, is damaged, or lacks that field.
+    """
+    try:
+        content = scipy.io.loadmat(path, variable_names=["GTcls"])
+    # The reader documents no exceptions; damaged files end in a dozen different ones.
+    except Exception as error:
+        raise DataError(
+            f"{path}: is not a readable MATLAB file ({type(error).__name__}: {error}); "
+            "extract it again"
+        ) from error
+    struct = content.get("GTcls")
+    fields = struct.dtype.names if isinstance(struct, np.ndarray) else None
+    if struct is None or not fields or "Segmentation" not in fields or struct.size != 1:
+        raise DataError(
+            f"{path}: has no GTcls.Segmentation; masks are read from SBD's cls folder, not inst"
+        )
+    return np.asarray(struct["Segmentation"].item())
+
+
+@register(INFO)
+def samples(root: Path, split: str) -> Iterator[Sample]:
+    """Yields the samples of "train" or "val" in list order.
+
+    ``root`` is .../benchmark_RELEASE/dataset or its parent.
+    """
+    choose("split", split, INFO.splits)
+    folder = sbd_folder(root)
+    return (sbd_sample(folder, i, sbd_image(folder, i)) for i in read_splits(folder)[split])

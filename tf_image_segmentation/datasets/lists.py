@@ -1,0 +1,169 @@
+"""Lists of ids, folders of files, and paths that lists name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tf_image_segmentation.datasets.dataset import DataError, Sample
+
+_SHOWN = 20  # names that a message lists
+
+
+def _shorten(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yields the number and the stripped text of each line that is not blank."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(
+            f"{path}: the list cannot be read ({error.strerror}); check the data set's folder"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: the list is not UTF-8 text ({error}); save it as UTF-8"
+        ) from error
+    # Not splitlines(), which also breaks at characters that a file name may hold.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield number, line.strip()
+
+
+def _check_new(seen: dict[str, int], name: str, path: Path, number: int) -> None:
+    if name in seen:
+        raise DataError(
+            f"{path}: {name!r} is in line {seen[name]} and again in line {number}; "
+            "list each image once"
+        )
+    seen[name] = number
+
+
+def read_ids(path: Path) -> list[str]:
+    """Reads a list of one id a line, in its order.
+
+    UTF-8 with or without a byte order mark; Windows line ends and blank lines are fine.
+
+    Raises:
+        DataError: if the file cannot be read, lists nothing, or lists an id twice.
+    """
+    seen: dict[str, int] = {}
+    for number, line in _numbered_lines(path):
+        _check_new(seen, line, path, number)
+    if not seen:
+        raise DataError(f"{path}: lists no ids; copy or download the list again")
+    return list(seen)
+
+
+def read_pairs(path: Path) -> list[tuple[str, str]]:
+    """Reads a list of one "image mask" pair a line, in its order; see `read_ids`.
+
+    The two are divided by a tab or a space. Names with spaces are understood if both have
+    the same number of spaces, as an image and a mask of the same name have.
+
+    Raises:
+        DataError: as `read_ids`, or if a line is not a pair.
+    """
+    seen: dict[str, int] = {}
+    pairs = []
+    for number, line in _numbered_lines(path):
+        fields = line.split("\t") if "\t" in line else line.split(" ")
+        if len(fields) % 2:
+            raise DataError(f"{path}: line {number} is not an image and a mask: {line!r}")
+        half = len(fields) // 2
+        image, mask = " ".join(fields[:half]).strip(), " ".join(fields[half:]).strip()
+        _check_new(seen, image, path, number)
+        pairs.append((image, mask))
+    if not pairs:
+        raise DataError(f"{path}: lists no pairs; copy or download the list again")
+    return pairs
+
+
+def resolve_inside(folder: Path, relative: str) -> Path:
+    """Returns ``folder / relative``, if that lies in ``folder`` once links are followed.
+
+    The folder itself may be a symbolic link.
+
+    Raises:
+        DataError: if ``relative`` is absolute, holds ``..``, or is a link that leaves the folder.
+    """
+    parts = Path(relative)
+    if parts.is_absolute() or ".." in parts.parts or "\0" in relative:
+        raise DataError(
+            f"{relative!r} would leave the folder {folder}; list names relative to it, without '..'"
+        )
+    path = folder / parts
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise DataError(
+            f"{path}: is a link that leaves the folder {folder}; copy the file there instead"
+        )
+    return path
+
+
+def find_root(root: Path, marker: str, below: Iterable[str]) -> Path:
+    """Returns the first of ``root`` and the folders ``below`` it that holds ``marker``.
+
+    Raises:
+        DataError: if none does.
+    """
+    for folder in (root, *(root / name for name in below)):
+        if (folder / marker).exists():
+            return folder
+    raise DataError(f"{root}: has no {marker}; give the folder that holds it")
+
+
+def list_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:
+    """Returns the files of ``folder`` with one of the ``suffixes`` (any case), sorted by name.
+
+    What systems leave behind (.DS_Store, ._name, Thumbs.db) is passed over.
+
+    Raises:
+        DataError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder; check the data set's root")
+    wanted = {suffix.lower() for suffix in suffixes}
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in wanted and not path.name.startswith(".") and path.is_file()
+    )
+
+
+def check_disjoint(splits: Mapping[str, Iterable[str]]) -> None:
+    """Raises a `DataError` that names the ids if any is in two splits, or in one of them twice."""
+    seen: dict[str, str] = {}
+    repeated = []
+    for split, ids in splits.items():
+        for image_id in ids:
+            if image_id in seen:
+                repeated.append(f"{image_id} (in {seen[image_id]} and {split})")
+            seen[image_id] = split
+    if repeated:
+        raise DataError(
+            f"{len(repeated)} ids are listed twice: {_shorten(repeated)}; keep each in one split"
+        )
+
+
+def missing_files(samples: Iterable[Sample]) -> dict[str, str]:
+    """Returns which files are missing, by image id; samples that have both are left out."""
+    missing = {}
+    for sample in samples:
+        absent = [str(path) for path in (sample.image, sample.mask) if not path.is_file()]
+        if absent:
+            missing[sample.image_id] = " and ".join(absent)
+    return missing
+
+
+def check_files_exist(samples: Iterable[Sample]) -> None:
+    """Raises one `DataError` that counts the samples that miss a file and names the first 20."""
+    missing = list(missing_files(samples).values())
+    if missing:
+        raise DataError(
+            f"{len(missing)} samples miss their image or mask: {_shorten(missing)}; complete the "
+            "data set or shorten its lists"
+        )

@@ -1,0 +1,211 @@
+"""What the stored values of a mask mean: from file values to checked class ids.
+
+Everything is int32 until the last check has passed, so that no value wraps into a valid one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, choose
+
+VOID_COLOURS = ((255, 255, 255), (224, 224, 192))
+"""White, and entry 255 of the VOC colour map: void in a colour mask, unless a class has them."""
+
+_SHOWN = 10  # ids or colours that a message names
+
+
+def _single_channel(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+    """Returns ``mask`` as int32 [height, width]; values that no class id can have are an error."""
+    if mask.ndim == 3:
+        raise DataError(
+            f"{path}: is an RGB mask, but data set {info.name!r} stores class ids "
+            f"(mask_encoding {info.mask_encoding!r}); give the colour map as the palette of its "
+            "DatasetInfo and set mask_encoding='rgb'"
+        )
+    limits = np.iinfo(np.int32)
+    if mask.size and (mask.max() > limits.max or mask.min() < limits.min):
+        beyond = (mask > limits.max) | (mask < limits.min)
+        raise _unknown_ids(mask[beyond], info, path)
+    return mask.astype(np.int32)
+
+
+def _index(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+    """The stored value is the class id, or the ignore label."""
+    ids = _single_channel(mask, info, path)
+    if info.num_classes == 2 and _looks_binary(ids, info.ignore_label):
+        raise DataError(
+            f"{path}: holds only 0 and 255, and data set {info.name!r} has 2 classes; if 255 is "
+            "the foreground set mask_encoding='binary_255', if it is the ignore label set "
+            "mask_encoding='index_with_void'"
+        )
+    return ids
+
+
+def _looks_binary(ids: np.ndarray, ignore_label: int | None) -> bool:
+    values = set(np.unique(ids).tolist())
+    all_void = values == {ignore_label}
+    return 255 in values and values <= {0, 255} and not all_void
+
+
+def _index_with_void(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+    """As "index", for a set of 2 classes in which 255 is known not to be the foreground."""
+    return _single_channel(mask, info, path)
+
+
+def _zero_is_void(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+    """0 is the ignore label, k is class k - 1; in int32, where 0 - 1 cannot become 255."""
+    ids = _single_channel(mask, info, path)
+    if info.ignore_label is None:
+        raise DataError(
+            f"{path}: mask_encoding 'zero_is_void' needs an ignore label; data set "
+            f"{info.name!r} has None"
+        )
+    # Before the shift: with 255 classes or so, a stored 256 would turn into the ignore label.
+    beyond = (ids < 0) | (ids > info.num_classes)
+    if beyond.any():
+        raise _unknown_ids(ids[beyond], info, path)
+    return np.where(ids == 0, np.int32(info.ignore_label), ids - 1)
+
+
+def _binary_255(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+    """0 is class 0 and 255 is class 1."""
+    ids = _single_channel(mask, info, path)
+    beyond = (ids != 0) & (ids != 255)
+    if beyond.any():
+        raise _unknown_ids(ids[beyond], info, path)
+    return (ids == 255).astype(np.int32)
+
+
+def _pack(colours: np.ndarray) -> np.ndarray:
+    """Packs [..., 3] RGB into one int32 a colour."""
+    red, green, blue = np.moveaxis(colours.astype(np.int32), -1, 0)
+    return red * 65536 + green * 256 + blue
+
+
+def _colour_map(info: DatasetInfo, path: Path) -> dict[tuple[int, int, int], int]:
+    """Returns the class id of each colour, and the ignore label of `VOID_COLOURS`."""
+    if len(set(info.palette)) < info.num_classes:
+        raise DataError(
+            f"{path}: two classes of data set {info.name!r} share a palette colour, so that an "
+            "RGB mask cannot tell them apart; give each class its own colour"
+        )
+    colours = {colour: index for index, colour in enumerate(info.palette)}
+    if info.ignore_label is not None:
+        for colour in VOID_COLOURS:
+            colours.setdefault(colour, info.ignore_label)
+    return colours
+
+
+def _rgb(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+    """The stored colour is that of the class in ``info.palette``, or one of `VOID_COLOURS`."""
+    if mask.ndim != 3:
+        raise DataError(
+            f"{path}: has a single channel, but data set {info.name!r} declares RGB masks; "
+            "set mask_encoding='index' if it stores class ids"
+        )
+    colours = _colour_map(info, path)
+    keys = _pack(np.array(list(colours)))
+    order = np.argsort(keys)
+    packed = _pack(mask)
+    nearest = order[np.searchsorted(keys[order], packed).clip(max=len(keys) - 1)]
+    unknown = keys[nearest] != packed
+    if unknown.any():
+        raise _unknown_colours(packed[unknown], info, path)
+    return np.array(list(colours.values()), np.int32)[nearest]
+
+
+MaskEncoding = Callable[[np.ndarray, DatasetInfo, Path], np.ndarray]
+
+MASK_ENCODINGS: Mapping[str, MaskEncoding] = {
+    "index": _index,
+    "index_with_void": _index_with_void,
+    "rgb": _rgb,
+    "zero_is_void": _zero_is_void,
+    "binary_255": _binary_255,
+}
+"""How mask files store classes: each maps stored values to class ids, int32 [height, width]."""
+
+
+def class_ids(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+    """Turns stored mask values into checked class ids.
+
+    Args:
+        mask: integer or bool [height, width] values, or [height, width, 3] RGB colours.
+        info: the data set, whose ``mask_encoding`` says what the values mean.
+        path: where the mask came from, for messages.
+
+    Returns:
+        uint8 [height, width]; every pixel is a class id or the ignore label.
+
+    Raises:
+        DataError: if a value is neither, with all such values and their pixel counts.
+    """
+    _check_fits_uint8(info)
+    encoding = choose("mask encoding", info.mask_encoding, MASK_ENCODINGS)
+    ids = encoding(_integers(mask, path), info, path)
+    valid = (ids >= 0) & (ids < info.num_classes)
+    if info.ignore_label is not None:
+        valid |= ids == info.ignore_label
+    if not valid.all():
+        raise _unknown_ids(ids[~valid], info, path)
+    return ids.astype(np.uint8)
+
+
+def _check_fits_uint8(info: DatasetInfo) -> None:
+    ignore = 0 if info.ignore_label is None else info.ignore_label
+    if info.num_classes > 256 or not 0 <= ignore <= 255:
+        raise DataError(
+            f"data set {info.name!r} has {info.num_classes} classes and ignore label "
+            f"{info.ignore_label}, but masks are stored in 8 bits; use ids of 0 to 255"
+        )
+
+
+def _integers(mask: np.ndarray, path: Path) -> np.ndarray:
+    if mask.dtype == bool:
+        mask = mask.astype(np.uint8)
+    if not np.issubdtype(mask.dtype, np.integer):
+        raise DataError(
+            f"{path}: the mask holds {mask.dtype} values, not integers; store class ids as integers"
+        )
+    if mask.ndim != 2 and not (mask.ndim == 3 and mask.shape[2] == 3):
+        raise DataError(
+            f"{path}: the mask has shape {list(mask.shape)}; it must be [height, width], or "
+            "[height, width, 3] for RGB"
+        )
+    return mask
+
+
+def _counts(values: np.ndarray, show: Callable[[int], str]) -> str:
+    """Returns "7 (12 pixels), 9 (1 pixel)" for the values of a 1-D array, most frequent first."""
+    found, counts = np.unique(values, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:_SHOWN]
+    shown = ", ".join(
+        f"{show(int(found[i]))} ({counts[i]} pixel{'s' if counts[i] > 1 else ''})" for i in order
+    )
+    return shown if len(found) <= _SHOWN else f"{shown} and {len(found) - _SHOWN} more"
+
+
+def _unknown_ids(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
+    ignore = "no ignore label" if info.ignore_label is None else f"ignore label {info.ignore_label}"
+    message = (
+        f"{path}: holds ids that are neither a class (0 to {info.num_classes - 1}) nor the ignore "
+        f"label under mask_encoding {info.mask_encoding!r}: {_counts(values, str)}; data set "
+        f"{info.name!r} has {info.num_classes} classes and {ignore}"
+    )
+    if info.mask_encoding == "index" and np.all(values == info.num_classes):
+        return DataError(f"{message}; if 0 is void in this set, use mask_encoding='zero_is_void'")
+    return DataError(f"{message}; correct the mask, or the classes of its DatasetInfo")
+
+
+def _unknown_colours(packed: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
+    def rgb(colour: int) -> str:
+        return str((colour >> 16, colour >> 8 & 255, colour & 255))
+
+    return DataError(
+        f"{path}: holds RGB colours that are not in the palette of data set {info.name!r}: "
+        f"{_counts(packed, rgb)}; add them to the palette or correct the mask"
+    )

@@ -1,0 +1,87 @@
+"""Reading masks: from a file to class ids, without scaling, wrapping or guessing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tf_image_segmentation.datasets import decoding
+from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, Sample
+from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS, class_ids
+
+__all__ = ["MASK_ENCODINGS", "class_ids", "read_class_ids", "read_mask"]
+
+
+def read_mask(path: Path, *, max_pixels: int = decoding.MAX_PIXELS) -> np.ndarray:
+    """Reads the values that a PNG mask stores.
+
+    A palette gives its indices, not its colours. 1-, 2- and 4-bit masks give the stored ids 0 to
+    15, not grey levels. The alpha of an RGBA mask is dropped.
+
+    Args:
+        path: a PNG file, whatever its extension.
+        max_pixels: largest height * width that will be decoded.
+
+    Returns:
+        uint8 or uint16 [height, width] ids, or uint8 [height, width, 3] RGB colours.
+
+    Raises:
+        DataError: if the file is not a PNG, is damaged, or stores what cannot be a mask.
+    """
+    data = decoding.read_bytes(path)
+    kind = decoding.content_type(data)
+    if kind == "JPEG":
+        raise DataError(
+            f"{path}: is a JPEG, whose compression changes class ids; masks must be PNG, "
+            "made from the original annotation and not from this file"
+        )
+    if kind != "PNG":
+        raise DataError(
+            f"{path}: the content is {kind}, but masks must be PNG; convert it without loss, "
+            "or give Sample.read_mask a function that reads it"
+        )
+    image = decoding.open_image(path, data, max_pixels)
+    header = decoding.png_header(data)
+    _check_storage(path, header)
+    if decoding.orientation(image) != 1:
+        raise DataError(
+            f"{path}: the mask has an EXIF orientation other than 1, which few programs obey; "
+            "rotate its pixels and remove the tag"
+        )
+    values = np.asarray(decoding.load(path, data, image))
+    if header.colour_type in (decoding.RGB, decoding.RGBA):
+        return values[:, :, :3]
+    if header.colour_type == decoding.GREY and header.bit_depth < 8:
+        return _unscale(values, header.bit_depth)
+    return values
+
+
+def _check_storage(path: Path, header: decoding.PngHeader) -> None:
+    if header.colour_type == decoding.GREY_ALPHA:
+        raise DataError(
+            f"{path}: the mask is grey with alpha; save it as a single-channel PNG of class ids"
+        )
+    if header.colour_type != decoding.GREY and header.bit_depth == 16:
+        raise DataError(
+            f"{path}: the mask has 16-bit colours; save it as 8-bit RGB or as class ids"
+        )
+
+
+def _unscale(values: np.ndarray, bit_depth: int) -> np.ndarray:
+    # Pillow stretches 2- and 4-bit greys to 0..255 (id 1 of a 4-bit mask becomes 17), and makes
+    # bool of one bit.
+    if bit_depth == 1:
+        return values.astype(np.uint8)
+    return values // np.uint8(255 // (2**bit_depth - 1))
+
+
+def read_class_ids(
+    sample: Sample, info: DatasetInfo, *, max_pixels: int = decoding.MAX_PIXELS
+) -> np.ndarray:
+    """Reads the mask of ``sample`` as class ids, uint8 [height, width]; see `class_ids`."""
+    if sample.read_mask is None:
+        mask = read_mask(sample.mask, max_pixels=max_pixels)
+    else:
+        mask = sample.read_mask(sample.mask)
+    return class_ids(mask, info, sample.mask)

@@ -1,0 +1,82 @@
+"""PASCAL VOC 2012, semantic segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, register
+from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
+from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
+
+LISTS = "ImageSets/Segmentation"
+
+CLASS_NAMES = (
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "dining table",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "potted plant",
+    "sheep",
+    "sofa",
+    "train",
+    "tv monitor",
+)
+
+
+# Home page: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/
+# Layout, below .../VOCdevkit/VOC2012:
+#   ImageSets/Segmentation/{train,val}.txt   ids
+#   JPEGImages/<id>.jpg                      images, sides up to 500 pixels
+#   SegmentationClass/<id>.png               palette masks
+# 255 marks a border some 5 pixels wide round every object, and objects too hard to label.
+INFO = DatasetInfo(
+    name="pascal_voc",
+    class_names=CLASS_NAMES,
+    palette=voc_colour_map(len(CLASS_NAMES)),
+    ignore_label=255,
+    splits={"train": 1464, "val": 1449},
+)
+
+
+def voc_folder(root: Path) -> Path:
+    """Returns the VOC2012 folder that is ``root`` or lies below it as VOCdevkit/VOC2012."""
+    return find_root(Path(root), LISTS, ("VOC2012", "VOCdevkit/VOC2012"))
+
+
+def read_splits(root: Path) -> dict[str, list[str]]:
+    """Returns the ids of "train" and "val" in list order, for a folder that holds `LISTS`."""
+    splits = {split: read_ids(root / LISTS / f"{split}.txt") for split in INFO.splits}
+    check_disjoint(splits)
+    return splits
+
+
+def voc_image(root: Path, image_id: str) -> Path:
+    """Returns the path of an image below a VOC2012 folder, whether or not it exists."""
+    return resolve_inside(root / "JPEGImages", f"{image_id}.jpg")
+
+
+def voc_mask(root: Path, image_id: str) -> Path:
+    """Returns the path of a mask below a VOC2012 folder, whether or not it exists."""
+    return resolve_inside(root / "SegmentationClass", f"{image_id}.png")
+
+
+@register(INFO)
+def samples(root: Path, split: str) -> Iterator[Sample]:
+    """Yields the samples of "train" or "val" in list order; ``root`` is .../VOCdevkit/VOC2012."""
+    choose("split", split, INFO.splits)
+    folder = voc_folder(root)
+    ids = read_splits(folder)[split]
+    return (Sample(i, voc_image(folder, i), voc_mask(folder, i)) for i in ids)

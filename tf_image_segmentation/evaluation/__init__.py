@@ -1,0 +1,4 @@
+"""Evaluation: what is claimed."""
+
+from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
+from tf_image_segmentation.evaluation.evaluator import evaluate, predictions

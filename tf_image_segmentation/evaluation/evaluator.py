@@ -1,0 +1,54 @@
+"""Evaluates a network on records: every image at its own size, one confusion matrix for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from tqdm import tqdm
+
+from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
+from tf_image_segmentation.inference import predict_labels
+from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.tfrecords.reader import Records
+
+
+def predictions(
+    network: Network, records: Records, fit: str = "pad", progress: bool = False
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yields image id, image, true mask and predicted labels of every example, one at a time."""
+    with tqdm(
+        total=records.num_examples, desc="evaluate", unit="image", disable=not progress
+    ) as bar:
+        for image, mask, image_id in records.examples():
+            yield image_id, image, mask, predict_labels(network, image, fit)
+            bar.update()
+
+
+def evaluate(
+    network: Network,
+    records: Records,
+    ignore_label: int | None,
+    fit: str = "pad",
+    progress: bool = False,
+) -> ConfusionMatrix:
+    """Counts the predictions for every example of ``records``.
+
+    Args:
+        network: the network to evaluate, with its weights restored.
+        records: examples with masks.
+        ignore_label: mask value of pixels without a label.
+        fit: how images are brought to multiples of 32, see `predict_labels`.
+        progress: whether a progress bar is shown.
+
+    Raises:
+        DataError: a mask holds an id that the network has no class for; the message has its image.
+    """
+    matrix = ConfusionMatrix(network.num_classes, ignore_label)
+    for image_id, _, mask, predicted in predictions(network, records, fit, progress):
+        try:
+            matrix.update(mask, predicted)
+        except ValueError as error:
+            raise DataError(f"image {image_id}: {error}") from error
+    return matrix

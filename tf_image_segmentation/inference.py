@@ -1,0 +1,82 @@
+"""Prediction for one image of any size."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tf_image_segmentation.models.fcn import STRIDE_OF_FC8
+from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.models.vgg import RGB_MEAN
+
+FITS = ("pad", "resize")
+
+
+def _next_multiple(side: int) -> int:
+    return max(1, -(-side // STRIDE_OF_FC8)) * STRIDE_OF_FC8
+
+
+def _nearest_multiple(side: int) -> int:
+    return max(1, round(side / STRIDE_OF_FC8)) * STRIDE_OF_FC8
+
+
+def pad_to_multiple(image: np.ndarray) -> np.ndarray:
+    """Pads [height, width, 3] below and to the right to multiples of 32 with the RGB mean.
+
+    The network subtracts that mean, so its first layer sees zeros, as beyond any image border.
+    """
+    height, width = image.shape[:2]
+    padded = np.empty((_next_multiple(height), _next_multiple(width), 3), np.float32)
+    padded[:] = RGB_MEAN
+    padded[:height, :width] = image
+    return padded
+
+
+def _labels(network: Network, images: tf.Tensor) -> np.ndarray:
+    return tf.argmax(network(images), axis=-1, output_type=tf.int32).numpy()[0]
+
+
+def _predict_padded(network: Network, image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    return _labels(network, pad_to_multiple(image)[np.newaxis])[:height, :width]
+
+
+def _predict_resized(network: Network, image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    size = [_nearest_multiple(height), _nearest_multiple(width)]
+    # Both resizes sample from the top left corner, as TensorFlow 0.12 did.
+    resized = tf.compat.v1.image.resize_bilinear(
+        image[np.newaxis].astype(np.float32), size, half_pixel_centers=False
+    )
+    labels = _labels(network, resized)[np.newaxis, ..., np.newaxis]
+    restored = tf.compat.v1.image.resize_nearest_neighbor(
+        labels, [height, width], half_pixel_centers=False
+    )
+    return restored.numpy()[0, ..., 0]
+
+
+def predict_labels(network: Network, image: np.ndarray, fit: str = "pad") -> np.ndarray:
+    """Returns the most probable class of each pixel.
+
+    Args:
+        network: any `Network` of at most 256 classes.
+        image: [height, width, 3], RGB, 0..255, any size and numeric dtype.
+        fit: how the image is brought to multiples of 32. "pad" pads with the mean colour and crops
+            the result; no pixel is resampled. "resize" resizes bilinearly to the nearest multiple
+            (at least 32), takes the argmax there and resizes the labels back by nearest neighbour,
+            as the classic system did.
+
+    Returns:
+        uint8 [height, width], class ids.
+
+    Raises:
+        ValueError: the image is not [height, width, 3] with at least one pixel, or ``fit`` is
+            unknown.
+    """
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f"image must be [height, width, 3] with pixels in it, got {image.shape}")
+    if fit not in FITS:
+        raise ValueError(f"unknown fit {fit!r}; choose from {FITS}")
+    predict = _predict_padded if fit == "pad" else _predict_resized
+    return predict(network, image).astype(np.uint8)

@@ -1,0 +1,97 @@
+"""Feeds training: records to batches of augmented crops, in an order that follows from the seed.
+
+The examples of a run are numbered 0, 1, 2, ... across epochs. The seed and the number of an epoch
+decide the order within it; the seed and the number of an example decide its augmentation. A run that
+resumes at step s therefore starts with example s * batch_size and sees what an uninterrupted run
+would have seen.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tf_image_segmentation.augmentation import Augmentation
+from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.tfrecords.reader import Records, read_shard
+
+# Raw records that wait in memory to be shuffled: enough to mix, bounded whatever their size.
+_SHUFFLE_BYTES = 256 * 2**20
+
+
+class Batch(NamedTuple):
+    """What one training step is fed.
+
+    Attributes:
+        images: float32 [batch_size, height, width, 3], RGB, 0..255.
+        masks: uint8 [batch_size, height, width], class ids and the ignore label.
+        image_ids: string [batch_size].
+    """
+
+    images: tf.Tensor
+    masks: tf.Tensor
+    image_ids: tf.Tensor
+
+
+def _shuffle_buffer(records: Records) -> int:
+    total = sum(os.path.getsize(file) for file in records.files)
+    return max(1, min(records.num_examples, _SHUFFLE_BYTES * records.num_examples // total))
+
+
+def _epoch(records: Records, buffer: int, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
+    """Returns the serialized examples of one epoch in the order that (seed, epoch) gives."""
+    # The shuffle below mixes a graph-level seed into its own; pinned, only ours decides.
+    tf.compat.v1.get_default_graph().seed = 1
+    epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
+    files = tf.random.experimental.stateless_shuffle([str(f) for f in records.files], epoch_seed)
+    examples = tf.data.Dataset.from_tensor_slices(files).interleave(
+        read_shard,
+        cycle_length=len(records.files),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    buffer_seed = tf.random.stateless_uniform([], epoch_seed, 0, 2**31 - 1, tf.int64)
+    return examples.shuffle(buffer, seed=buffer_seed)
+
+
+def training_batches(
+    records: Records, augmentation: Augmentation, batch_size: int, seed: int, start_step: int = 0
+) -> tf.data.Dataset:
+    """Returns an endless data set of `Batch`.
+
+    Args:
+        records: what to read.
+        augmentation: what happens to each example.
+        batch_size: examples in a batch; batches run across the ends of epochs.
+        seed: decides order and augmentation; same seed, same batches.
+        start_step: first batch; equal to skipping that many batches, without decoding them.
+
+    Raises:
+        DataError: the batch is larger than the data set.
+    """
+    if batch_size > records.num_examples:
+        raise DataError(
+            f"batch size {batch_size} is larger than the data set of {records.num_examples} "
+            "examples; choose a smaller --batch-size"
+        )
+    first = start_step * batch_size
+    first_epoch, offset = divmod(first, records.num_examples)
+
+    buffer = _shuffle_buffer(records)
+
+    def prepare(number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Batch:
+        image, mask, image_id = records.parse(*example)
+        example_seed = tf.cast(tf.stack([tf.constant(seed, tf.int64), number]), tf.int32)
+        return Batch(*augmentation(image, mask, example_seed), image_id)
+
+    return (
+        tf.data.Dataset.range(first_epoch, tf.int64.max)
+        .flat_map(lambda epoch: _epoch(records, buffer, seed, epoch))
+        .skip(offset)
+        .enumerate(start=first)
+        .map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch_size, drop_remainder=True)
+        .prefetch(2)
+    )

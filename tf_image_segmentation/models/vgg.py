@@ -1,0 +1,90 @@
+"""VGG-16 as a slim function, made fully convolutional.
+
+Layer names, and so variable names, are those of ``tf_slim.nets.vgg.vgg_16``, whose published
+checkpoints this restores. It differs from that function in what segmentation needs: fc6 keeps the
+size of its input (SAME padding), nothing is squeezed, and width and head can be made smaller.
+
+Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
+Recognition", ICLR 2015, configuration D.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_slim as slim
+
+# The mean RGB of ImageNet that published VGG checkpoints were trained with, in 0..255.
+RGB_MEAN = (123.68, 116.78, 103.94)
+
+# (layers, channels) of conv1 to conv5; a 2x2 max pooling follows each.
+_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+
+
+def _dropout(
+    net: tf.Tensor, keep_prob: float, is_training: bool, seed: tf.Tensor | None, scope: str
+) -> tf.Tensor:
+    if seed is None or not is_training:
+        return slim.dropout(net, keep_prob, is_training=is_training, scope=scope)
+    # Follows from the seed alone, so that a resumed run drops what an uninterrupted one dropped.
+    return tf.nn.experimental.stateless_dropout(net, rate=1.0 - keep_prob, seed=seed)
+
+
+def vgg_16(
+    images: tf.Tensor,
+    num_classes: int,
+    is_training: bool,
+    *,
+    width_multiplier: float = 1.0,
+    fc_channels: int = 4096,
+    fc6_kernel: int = 7,
+    dropout_keep_prob: float = 0.5,
+    dropout_seed: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Scores classes at stride 32.
+
+    Args:
+        images: floating point [batch, height, width, 3], the RGB mean already subtracted; height
+            and width multiples of 32.
+        num_classes: channels of fc8.
+        is_training: whether dropout is active.
+        width_multiplier: scales the channels of every layer but fc8.
+        fc_channels: channels of fc6 and fc7 before scaling.
+        fc6_kernel: side of fc6's kernel.
+        dropout_keep_prob: probability that an activation of fc6 or fc7 is kept.
+        dropout_seed: int32 [2] that decides alone what is dropped; None uses the op's random state.
+
+    Returns:
+        The scores [batch, height / 32, width / 32, num_classes], and the outputs of all layers by
+        name: ``"vgg_16/conv1/conv1_1"``, ..., ``"vgg_16/pool5"``, ``"vgg_16/fc6"``, ...
+    """
+    end_points: dict[str, tf.Tensor] = {}
+
+    def width(channels: int) -> int:
+        return max(1, round(channels * width_multiplier))
+
+    def keep(name: str, net: tf.Tensor) -> tf.Tensor:
+        end_points[f"vgg_16/{name}"] = net
+        return net
+
+    def dropout(net: tf.Tensor, number: int) -> tf.Tensor:
+        seed = None if dropout_seed is None else tf.add(dropout_seed, [0, number])
+        return _dropout(net, dropout_keep_prob, is_training, seed, f"dropout{number}")
+
+    # He's initialisation keeps the scale through 15 rectified layers; it matters only for layers
+    # that no checkpoint fills.
+    relu_layer = {"weights_initializer": slim.variance_scaling_initializer(), "padding": "SAME"}
+    with tf.compat.v1.variable_scope("vgg_16"):
+        net = images
+        for block, (layers, channels) in enumerate(_BLOCKS, start=1):
+            with tf.compat.v1.variable_scope(f"conv{block}"):
+                for layer in range(1, layers + 1):
+                    name = f"conv{block}_{layer}"
+                    net = slim.conv2d(net, width(channels), 3, scope=name, **relu_layer)
+                    keep(f"conv{block}/{name}", net)
+            net = keep(f"pool{block}", slim.max_pool2d(net, 2, scope=f"pool{block}"))
+        net = slim.conv2d(net, width(fc_channels), fc6_kernel, scope="fc6", **relu_layer)
+        net = dropout(keep("fc6", net), 6)
+        net = slim.conv2d(net, width(fc_channels), 1, scope="fc7", **relu_layer)
+        net = dropout(keep("fc7", net), 7)
+        net = keep("fc8", slim.conv2d(net, num_classes, 1, activation_fn=None, scope="fc8"))
+    return net, end_points

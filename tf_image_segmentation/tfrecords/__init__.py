@@ -1,0 +1,11 @@
+"""Records: what is stored, how it is written, read back and checked."""
+
+from tf_image_segmentation.tfrecords.manifest import MANIFEST_FILE, Manifest, Shard, Split
+from tf_image_segmentation.tfrecords.reader import (
+    Records,
+    open_records,
+    read_examples,
+    read_shard,
+)
+from tf_image_segmentation.tfrecords.schema import Example, encode_example, parse_example
+from tf_image_segmentation.tfrecords.writer import convert

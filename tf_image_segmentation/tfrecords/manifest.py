@@ -1,0 +1,140 @@
+"""The manifest: what a folder of records holds, and how to tell that all of it is there.
+
+It has no timestamps, so that the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo
+
+MANIFEST_FILE = "manifest.json"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One record file: its name, number of examples, size in bytes and SHA-256 (hexadecimal)."""
+
+    file: str
+    examples: int
+    bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if Path(self.file).name != self.file:
+            raise ValueError(f"shard name {self.file!r} is not a plain file name")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a data set as it was written.
+
+    Attributes:
+        examples: number of records in all shards.
+        class_pixels: pixels of each class id, id 0 first.
+        ignored_pixels: pixels that carry the ignore label.
+        shards: the record files in order.
+        all_void: ids of the samples in which every pixel carries the ignore label.
+        skipped: why a sample was left out, by its id.
+    """
+
+    examples: int
+    class_pixels: tuple[int, ...]
+    ignored_pixels: int
+    shards: tuple[Shard, ...]
+    all_void: tuple[str, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Split:
+        """Rebuilds a split from its JSON fields."""
+        return cls(
+            examples=int(fields["examples"]),
+            class_pixels=tuple(int(pixels) for pixels in fields["class_pixels"]),
+            ignored_pixels=int(fields["ignored_pixels"]),
+            shards=tuple(Shard(**shard) for shard in fields["shards"]),
+            all_void=tuple(fields["all_void"]),
+            skipped=dict(fields["skipped"]),
+        )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything known about a folder of records.
+
+    Attributes:
+        info: the data set.
+        splits: what was written, by split name.
+        source: facts about the conversion, such as the mode of a union of data sets.
+    """
+
+    info: DatasetInfo
+    splits: Mapping[str, Split]
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Returns the manifest as text; equal manifests give equal text."""
+        fields = {
+            "schema_version": SCHEMA_VERSION,
+            "dataset": self.info.to_json(),
+            "source": dict(self.source),
+            "splits": {name: asdict(split) for name, split in self.splits.items()},
+        }
+        return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+
+    def write(self, folder: Path) -> None:
+        """Writes ``manifest.json`` into ``folder``."""
+        (folder / MANIFEST_FILE).write_text(self.to_json(), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Reads ``manifest.json`` from ``folder``.
+
+        Raises:
+            DataError: there is none, it was written by a newer version, or it is damaged.
+        """
+        path = folder / MANIFEST_FILE
+        if not path.is_file():
+            raise DataError(
+                f"{folder}: no {MANIFEST_FILE}, so this is not a finished conversion; convert the "
+                "data set again, or name record files from elsewhere by a quoted pattern such as "
+                f"'{folder}/*.tfrecord*'"
+            )
+        try:
+            return _from_fields(path, json.loads(path.read_text(encoding="utf-8")))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(
+                f"{path}: damaged manifest ({error!r}); convert the data set again"
+            ) from error
+
+
+def _from_fields(path: Path, fields: Mapping[str, Any]) -> Manifest:
+    version = int(fields["schema_version"])
+    if version != SCHEMA_VERSION:
+        raise DataError(
+            f"{path}: schema version {version}, this program reads version {SCHEMA_VERSION}; "
+            "convert the data set again or use the version of the program that wrote it"
+        )
+    return Manifest(
+        info=DatasetInfo.from_json(fields["dataset"]),
+        splits={name: Split.from_json(split) for name, split in fields["splits"].items()},
+        source=dict(fields["source"]),
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

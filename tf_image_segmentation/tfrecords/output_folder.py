@@ -1,0 +1,153 @@
+"""Output folders that appear whole or not at all.
+
+Work goes to a hidden, locked sibling ``.<name>.partial-XXXXXXXX``, which is renamed at the end. An
+output that is replaced is moved aside to ``.<name>.old-XXXXXXXX`` first, so that a run killed
+between the two renames can be undone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.tfrecords.manifest import MANIFEST_FILE
+
+
+@contextlib.contextmanager
+def output_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Gives a temporary folder that becomes ``path`` when the block ends well.
+
+    When the block raises (KeyboardInterrupt and SystemExit too), the temporary folder is removed
+    and ``path`` stays as it was. What killed runs left is removed or undone first.
+
+    Args:
+        path: the folder to make; its parents are made where missing.
+        overwrite: replace ``path`` if it holds records.
+
+    Raises:
+        DataError: ``path`` exists and may not be replaced, now or when the block ends.
+    """
+    path = path.resolve()
+    check_output(path, overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.parent):
+        _sweep(path)
+        partial = _sibling(path, "partial")
+        partial.mkdir()
+        lock = _lock(partial, wait=False)
+    try:
+        yield partial
+        with _locked(path.parent):
+            _replace(partial, path, overwrite)
+    finally:
+        # After the rename there is nothing at this name any more.
+        shutil.rmtree(partial, ignore_errors=True)
+        _unlock(lock)
+
+
+def check_output(path: Path, overwrite: bool = False) -> None:
+    """Raises a `DataError` unless ``path`` is free, empty, or holds records and may be replaced."""
+    path = path.resolve()
+    restore(path)
+    _refuse_to_lose(path, overwrite)
+
+
+def _refuse_to_lose(path: Path, overwrite: bool) -> None:
+    if not path.name:
+        raise DataError(f"{path}: cannot be an output folder; name a folder inside it")
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise DataError(f"{path}: exists and is not a folder; name another output folder")
+    names = [entry.name for entry in path.iterdir()]
+    if names and not overwrite:
+        raise DataError(f"{path}: exists already; name another folder, or replace it (--overwrite)")
+    strange = [name for name in names if name != MANIFEST_FILE and not name.endswith(".tfrecord")]
+    if strange:
+        raise DataError(
+            f"{path}: will not be overwritten, because it holds more than records: "
+            f"{', '.join(sorted(strange)[:5])}; name another folder"
+        )
+
+
+def restore(path: Path) -> None:
+    """Moves an output back that a killed run had moved aside; does nothing otherwise."""
+    if path.exists() or not _siblings(path, "old"):
+        return
+    with _locked(path.parent):
+        aside = _siblings(path, "old")
+        # A converter that was between its two renames may have finished while we waited.
+        if aside and not path.exists():
+            max(aside, key=lambda folder: folder.stat().st_mtime_ns).rename(path)
+
+
+def _replace(partial: Path, path: Path, overwrite: bool) -> None:
+    # Another converter may have finished since this one started.
+    _refuse_to_lose(path, overwrite)
+    aside = None
+    if path.exists() and any(path.iterdir()):
+        aside = _sibling(path, "old")
+        path.rename(aside)
+    try:
+        partial.rename(path)
+    except BaseException:
+        if aside is not None:
+            aside.rename(path)
+        raise
+    if aside is not None:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sweep(path: Path) -> None:
+    for folder in _siblings(path, "partial"):
+        lock = _lock(folder, wait=False)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            _unlock(lock)
+    if path.exists():
+        for folder in _siblings(path, "old"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sibling(path: Path, kind: str) -> Path:
+    return path.with_name(f".{path.name}.{kind}-{secrets.token_hex(4)}")
+
+
+def _siblings(path: Path, kind: str) -> list[Path]:
+    return sorted(path.parent.glob(f".{glob.escape(path.name)}.{kind}-" + "[0-9a-f]" * 8))
+
+
+def _lock(folder: Path, wait: bool) -> int | None:
+    """Locks a folder; returns None where another process holds it or locks do not exist.
+
+    The kernel frees the lock when its process dies, however it dies.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        # Some network file systems cannot lock folders. Nothing is swept there.
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _unlock(descriptor: int | None) -> None:
+    if descriptor is not None:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = _lock(folder, wait=True)
+    try:
+        yield
+    finally:
+        _unlock(descriptor)

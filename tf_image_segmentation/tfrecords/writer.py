@@ -1,0 +1,242 @@
+"""Converts a data set to files of records."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, Sample
+from tf_image_segmentation.datasets.encoding import EncodedSample, encode_sample
+from tf_image_segmentation.datasets.images import MAX_PIXELS
+from tf_image_segmentation.tfrecords.manifest import Manifest, Shard, Split, file_sha256
+from tf_image_segmentation.tfrecords.output_folder import check_output, output_folder
+from tf_image_segmentation.tfrecords.parallel import encode_in_order
+from tf_image_segmentation.tfrecords.plan import (
+    SKIP_BAD_HINT,
+    Plan,
+    check_not_empty,
+    chunks,
+    plan_conversion,
+)
+from tf_image_segmentation.tfrecords.schema import serialize
+
+_MAX_BAD_SAMPLES = 50
+_LOG = logging.getLogger(__name__)
+
+
+def convert(
+    info: DatasetInfo,
+    samples_by_split: Mapping[str, Sequence[Sample]],
+    output_dir: str | os.PathLike[str],
+    *,
+    num_shards: int = 8,
+    workers: int | None = None,
+    skip_bad: bool = False,
+    overwrite: bool = False,
+    shuffle_seed: int = 0,
+    source: Mapping[str, Any] | None = None,
+    max_pixels: int = MAX_PIXELS,
+    intensity_range: tuple[float, float] | None = None,
+    progress: bool = True,
+) -> Manifest:
+    """Writes ``<split>-00000-of-00008.tfrecord`` ... and ``manifest.json`` into a new folder.
+
+    The folder appears when everything is in it; whatever ends the conversion earlier leaves
+    nothing. The same input gives the same bytes, whatever the number of workers.
+
+    Args:
+        info: the data set's description; goes into the manifest.
+        samples_by_split: samples of each split. A split whose name starts with "train" is shuffled.
+        output_dir: the folder to make.
+        num_shards: files for each split; fewer where a split has fewer samples.
+        workers: processes that read and check samples; None takes one for each CPU. A program that
+            uses more than one must call this below ``if __name__ == "__main__":``.
+        skip_bad: leave out samples that cannot be used; the manifest then lists them.
+        overwrite: replace ``output_dir`` if it holds records, once the new ones are complete.
+        shuffle_seed: decides the order of training splits.
+        source: more facts for the manifest, plain JSON types.
+        max_pixels: largest image, height times width.
+        intensity_range: for 16-bit and float images, the values that become 0 and 255.
+        progress: show a progress bar with rate and time left.
+
+    Returns:
+        The manifest that was written.
+
+    Raises:
+        DataError: the input cannot be used; lists every missing file, or up to 50 bad samples.
+        OSError: the output cannot be written, for example because the disk is full.
+    """
+    if num_shards < 1 or (workers is not None and workers < 1):
+        raise DataError(f"num_shards ({num_shards}) and workers ({workers}) must be at least 1")
+    output_dir = Path(output_dir)
+    check_output(output_dir, overwrite)
+    plan = plan_conversion(samples_by_split, skip_bad, shuffle_seed)
+    encode = partial(
+        encode_sample, info=info, max_pixels=max_pixels, intensity_range=intensity_range
+    )
+    facts = {"shuffle_seed": shuffle_seed, "intensity_range": intensity_range, **(source or {})}
+    with _plain_write_errors(output_dir), output_folder(output_dir, overwrite) as folder:
+        splits = _write(folder, plan, info, encode, num_shards, workers, skip_bad, progress)
+        manifest = Manifest(info, splits, facts)
+        manifest.write(folder)
+    _warn_of_void(manifest)
+    return manifest
+
+
+def _write(
+    folder: Path,
+    plan: Plan,
+    info: DatasetInfo,
+    encode: Callable[[Sample], EncodedSample],
+    num_shards: int,
+    workers: int | None,
+    skip_bad: bool,
+    progress: bool,
+) -> dict[str, Split]:
+    samples = plan.all_samples
+    num_workers = min(workers or os.cpu_count() or 1, len(samples))
+    bad = _BadSamples(len(samples), skip_bad)
+    splits = {}
+    with (
+        contextlib.closing(encode_in_order(samples, encode, num_workers)) as results,
+        tqdm(total=len(samples), unit="image", disable=not progress) as bar,
+    ):
+        for name, chosen in plan.samples.items():
+            writer = _SplitWriter(folder, name, results, bad, bar.update)
+            splits[name] = writer.write(chunks(chosen, num_shards), info, plan.skipped[name])
+    bad.raise_all()
+    for name, split in splits.items():
+        check_not_empty(name, split.examples, split.skipped)
+    return splits
+
+
+@dataclass
+class _BadSamples:
+    """Collects samples that cannot be used, so that one error can name them all."""
+
+    total: int
+    skip: bool
+    reasons: list[str] = field(default_factory=list)
+
+    def add(self, reason: str) -> None:
+        self.reasons.append(reason)
+        if len(self.reasons) >= _MAX_BAD_SAMPLES:
+            self.raise_all()
+
+    def raise_all(self) -> None:
+        if self.skip or not self.reasons:
+            return
+        stopped = " (stopped there)" if len(self.reasons) >= _MAX_BAD_SAMPLES else ""
+        lines = "\n  ".join(self.reasons)
+        raise DataError(
+            f"{len(self.reasons)} of {self.total} samples cannot be used{stopped}; nothing was "
+            f"written; {SKIP_BAD_HINT}:\n  {lines}"
+        )
+
+
+@dataclass
+class _SplitWriter:
+    """Writes one split from results that come in the order of its samples."""
+
+    folder: Path
+    name: str
+    results: Iterator[EncodedSample | DataError]
+    bad: _BadSamples
+    advance: Callable[[], Any]
+    label_pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+    all_void: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def write(
+        self, shards: list[Sequence[Sample]], info: DatasetInfo, missing: Mapping[str, str]
+    ) -> Split:
+        written = [self._write_shard(i, samples, info) for i, samples in enumerate(shards)]
+        named = self._with_final_names([shard for shard in written if shard.examples])
+        ignored = 0 if info.ignore_label is None else int(self.label_pixels[info.ignore_label])
+        return Split(
+            examples=sum(shard.examples for shard in named),
+            class_pixels=tuple(self.label_pixels[: info.num_classes].tolist()),
+            ignored_pixels=ignored,
+            shards=named,
+            all_void=tuple(self.all_void),
+            skipped={**missing, **self.skipped},
+        )
+
+    def _write_shard(self, number: int, samples: Sequence[Sample], info: DatasetInfo) -> Shard:
+        path = self.folder / f"{self.name}-{number}.unfinished"
+        examples = 0
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for sample in samples:
+                result = next(self.results)
+                self.advance()
+                if isinstance(result, DataError):
+                    self.skipped[sample.image_id] = str(result)
+                    self.bad.add(str(result))
+                    continue
+                writer.write(serialize(result))
+                self._count(result, info.ignore_label)
+                examples += 1
+        return Shard(path.name, examples, path.stat().st_size, file_sha256(path))
+
+    def _count(self, sample: EncodedSample, ignore_label: int | None) -> None:
+        self.label_pixels += sample.label_pixels
+        pixels = sample.height * sample.width
+        if ignore_label is not None and sample.label_pixels[ignore_label] == pixels:
+            self.all_void.append(sample.image_id)
+
+    def _with_final_names(self, shards: list[Shard]) -> tuple[Shard, ...]:
+        # Known only now: a shard all of whose samples were skipped does not count.
+        named = []
+        for number, shard in enumerate(shards):
+            file = f"{self.name}-{number:05d}-of-{len(shards):05d}.tfrecord"
+            (self.folder / shard.file).rename(self.folder / file)
+            named.append(replace(shard, file=file))
+        for empty in self.folder.glob("*.unfinished"):
+            empty.unlink()
+        return tuple(named)
+
+
+def _warn_of_void(manifest: Manifest) -> None:
+    for name, split in manifest.splits.items():
+        if split.all_void:
+            _LOG.warning(
+                "%d samples of split %s have no labelled pixel; they were kept and are listed in "
+                "the manifest: %s",
+                len(split.all_void),
+                name,
+                ", ".join(split.all_void[:5]),
+            )
+
+
+@contextlib.contextmanager
+def _plain_write_errors(output_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.OpError as error:
+        full = isinstance(error, tf.errors.ResourceExhaustedError)
+        code = errno.ENOSPC if full else errno.EIO
+        raise _write_error(code, output_dir, error.message) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise _write_error(error.errno, output_dir, str(error)) from error
+
+
+def _write_error(code: int, output_dir: Path, message: str) -> OSError:
+    reason = "the disk is full" if code in (errno.ENOSPC, errno.EDQUOT) else "writing failed"
+    return OSError(
+        code,
+        f"{output_dir}: {reason}, so nothing was kept; free space or name a folder on another disk "
+        f"({message})",
+    )

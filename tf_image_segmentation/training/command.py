@@ -1,0 +1,96 @@
+"""The command line of ``scripts/train_fcn32s.py`` and its siblings."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from tf_image_segmentation import command_line
+from tf_image_segmentation.recipes import RECIPES
+from tf_image_segmentation.training.config import Recipe, TrainingConfig
+
+# Options of this name replace the recipe's value.
+_OVERRIDES = ("steps", "batch_size", "crop_size", "learning_rate", "compute_dtype",
+              "validation_interval")
+
+
+def _recipes_text(model: str) -> str:
+    lines = ["recipes and what they set (options replace single values):"]
+    for name, stages in RECIPES.items():
+        lines.append(f"\n{name}")
+        lines += [f"  {f.name} = {getattr(stages[model], f.name)}" for f in fields(Recipe)]
+    return "\n".join(lines)
+
+
+def _crop_size(text: str) -> tuple[int, int]:
+    sides = [int(side) for side in text.lower().split("x")]
+    if len(sides) not in (1, 2):
+        raise ValueError(text)
+    return sides[0], sides[-1]
+
+
+def _parser(model: str, description: str) -> argparse.ArgumentParser:
+    parser = command_line.parser(description)
+    parser.epilog = _recipes_text(model)
+    add = parser.add_argument
+    add("--tfrecords", required=True, help="records to train on: a folder, a file or a glob")
+    add("--val-tfrecords", help='records to validate on; without it the "val" split of --tfrecords')
+    add("--init-checkpoint", help="weights to start from: vgg_16.ckpt, a coarser FCN, or an .npz")
+    add("--run-dir", type=Path, default=Path("runs") / model, help="folder of this run")
+    add("--recipe", choices=sorted(RECIPES), default="pascal_voc", help="see below")
+
+    def override(option: str, help: str, **kind: Any) -> None:
+        add(option, default=argparse.SUPPRESS, help=f"{help} (default: the recipe's)", **kind)
+
+    override("--steps", "optimizer steps", type=int)
+    override("--batch-size", "crops a step", type=int)
+    override("--crop-size", "multiples of 32", type=_crop_size, metavar="SIDE|HEIGHTxWIDTH")
+    override("--learning-rate", "peak learning rate", type=float)
+    override(
+        "--compute-dtype",
+        "type of the convolutions; weights and loss stay float32",
+        choices=("float32", "bfloat16"),
+    )
+    override("--validation-interval", "steps between validations", type=int)
+    add("--checkpoint-interval", type=int, default=500, help="steps between checkpoints")
+    add("--keep-checkpoints", type=int, default=3, help="how many of the newest checkpoints stay")
+    add("--dataset", help="registered data set, for records without a manifest")
+    add("--seed", type=int, default=0, help="decides everything that is random")
+    add("--resume", action="store_true",
+        help="continue the run in --run-dir; without it, a folder with a run is refused")
+    return parser
+
+
+def main(model: str, description: str) -> int:
+    """Parses the command line, trains ``model`` and returns the exit code.
+
+    Exit codes: 0 done, 1 bad input, 130 and 143 stopped by SIGINT and SIGTERM after saving.
+    """
+    args = _parser(model, description).parse_args()
+    given = {name: value for name, value in vars(args).items() if name in _OVERRIDES}
+    config = TrainingConfig(
+        model=model,
+        recipe=replace(RECIPES[args.recipe][model], **given),
+        tfrecords=args.tfrecords,
+        run_dir=args.run_dir,
+        val_tfrecords=args.val_tfrecords,
+        init_checkpoint=args.init_checkpoint,
+        dataset=args.dataset,
+        seed=args.seed,
+        checkpoint_interval=args.checkpoint_interval,
+        keep_checkpoints=args.keep_checkpoints,
+    )
+    command_line.load_tensorflow()
+    from tf_image_segmentation.training.trainer import train
+
+    result = train(config, resume=args.resume)
+    print(f"{args.run_dir}: step {result.step}")
+    if result.best_mean_iou is not None:
+        print(f"validation mean IoU: best {result.best_mean_iou:.4f}, last {result.mean_iou:.4f}")
+    if result.exit_code:
+        print("stopped before the end; the same command with --resume goes on")
+    else:
+        print(f"models: {args.run_dir / 'model' / 'best'} and {args.run_dir / 'model' / 'last'}")
+    return result.exit_code

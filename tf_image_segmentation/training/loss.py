@@ -1,0 +1,96 @@
+"""The loss of semantic segmentation: cross entropy over the pixels that have a label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+
+def check_labels(labels: tf.Tensor, num_classes: int, ignore_label: int | None) -> tf.Operation:
+    """Asserts that every label is a class or the ignore label, the same way on every device.
+
+    TensorFlow's own cross entropy raises on a CPU and returns NaN on a GPU.
+    """
+    bad = (labels < 0) | (labels >= num_classes)
+    if ignore_label is not None:
+        bad &= labels != ignore_label
+    offending = tf.boolean_mask(labels, bad)[:10]
+    rule = f"labels must be 0..{num_classes - 1} or the ignore label {ignore_label}; found"
+    return tf.debugging.Assert(tf.logical_not(tf.reduce_any(bad)), [rule, offending])
+
+
+def cross_entropy_sum(
+    logits: tf.Tensor,
+    labels: tf.Tensor,
+    ignore_label: int | None,
+    class_weights: tuple[float, ...] | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sums the cross entropy over labelled pixels.
+
+    Sum and weight are returned apart, so that replicas can divide by the weight of the global
+    batch; for the mean on one device see `mean_cross_entropy`.
+
+    Args:
+        logits: float32 [batch, height, width, num_classes].
+        labels: integers [batch, height, width], class ids or ``ignore_label``.
+        ignore_label: pixels with this label count nothing; None counts all.
+        class_weights: one factor for each class; None weighs all classes 1.
+
+    Returns:
+        The weighted sum of cross entropies and the sum of weights (without ``class_weights`` the
+        number of labelled pixels), float32 scalars, both 0 where no pixel has a label.
+
+    Raises:
+        tf.errors.InvalidArgumentError: a label is neither a class nor the ignore label.
+    """
+    labels = tf.cast(labels, tf.int32)
+    num_classes = logits.shape[-1]
+    with tf.control_dependencies([check_labels(labels, num_classes, ignore_label)]):
+        labels = tf.identity(labels)
+    if ignore_label is None:
+        weights = tf.ones(tf.shape(labels), tf.float32)
+    else:
+        weights = tf.cast(labels != ignore_label, tf.float32)
+        labels = tf.where(labels == ignore_label, 0, labels)
+    if class_weights is not None:
+        weights *= tf.gather(tf.constant(class_weights, tf.float32), labels)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
+
+
+def mean_cross_entropy(
+    logits: tf.Tensor,
+    labels: tf.Tensor,
+    ignore_label: int | None,
+    class_weights: tuple[float, ...] | None = None,
+) -> tf.Tensor:
+    """Returns the mean cross entropy over labelled pixels, 0 where none is labelled.
+
+    Arguments and errors as for `cross_entropy_sum`.
+    """
+    total, weight = cross_entropy_sum(logits, labels, ignore_label, class_weights)
+    return tf.math.divide_no_nan(total, weight)
+
+
+def class_weights(class_pixels: tuple[int, ...], exponent: float) -> tuple[float, ...] | None:
+    """Returns ``(median frequency / frequency) ** exponent`` for each class.
+
+    Args:
+        class_pixels: pixels of each class over the training set; a class without any weighs 1.
+        exponent: 0 gives None, which weighs all pixels alike; 1 is median frequency balancing.
+    """
+    if exponent == 0:
+        return None
+    pixels = np.array(class_pixels, np.float64)
+    present = pixels > 0
+    weights = np.ones_like(pixels)
+    weights[present] = (np.median(pixels[present]) / pixels[present]) ** exponent
+    return tuple(float(weight) for weight in weights)
+
+
+def l2_penalty(variables_by_name: Mapping[str, tf.Variable]) -> tf.Tensor:
+    """Returns ``sum(w ** 2) / 2`` over all weights; biases are left out."""
+    weights = [v for name, v in variables_by_name.items() if name.endswith("/weights")]
+    return tf.add_n([tf.nn.l2_loss(w) for w in weights])

@@ -1,0 +1,99 @@
+"""What a run shows and records while it trains."""
+
+from __future__ import annotations
+
+from itertools import islice
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.evaluation.confusion_matrix import Metrics
+from tf_image_segmentation.evaluation.evaluator import predictions
+from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.tfrecords.reader import Records
+from tf_image_segmentation.training.config import Recipe
+from tf_image_segmentation.training.run_folder import RunFolder
+from tf_image_segmentation.visualization import overlay
+
+_SCALAR_INTERVAL = 10
+_PICTURES = 4
+
+
+class _Smooth:
+    """A running mean that forgets: steady enough to read, recent enough to trust."""
+
+    def __init__(self) -> None:
+        self._value: float | None = None
+
+    def add(self, value: float) -> float:
+        self._value = value if self._value is None else 0.95 * self._value + 0.05 * value
+        return self._value
+
+
+class Monitor:
+    """Progress bar, ``metrics.jsonl`` and TensorBoard of one run; use it as a context."""
+
+    def __init__(self, folder: RunFolder, recipe: Recipe, first_step: int, progress: bool) -> None:
+        self._folder, self._batch_size = folder, recipe.batch_size
+        self._writer = tf.summary.create_file_writer(str(folder.tensorboard))
+        self._bar = tqdm(
+            total=recipe.steps, initial=first_step, desc="train", unit="step", disable=not progress
+        )
+        self._loss, self._seconds = _Smooth(), _Smooth()
+        self._shown: dict[str, str] = {}
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+        self._writer.close()
+
+    def step(self, step: int, loss: float, learning_rate: float, seconds: float) -> None:
+        """Records one step that took ``seconds``."""
+        self._folder.log(step=step, loss=loss, learning_rate=learning_rate)
+        rate = self._batch_size / self._seconds.add(seconds)
+        self._show(loss=f"{self._loss.add(loss):.4f}", **{"images/s": f"{rate:.2f}"})
+        self._bar.update()
+        if step % _SCALAR_INTERVAL == 0:
+            self._scalars(step, loss=loss, learning_rate=learning_rate, images_per_second=rate)
+
+    def validation(self, step: int, metrics: Metrics) -> None:
+        """Records one validation."""
+        values = {
+            "val_mean_iou": metrics.mean_iou,
+            "val_mean_pixel_accuracy": metrics.mean_pixel_accuracy,
+            "val_pixel_accuracy": metrics.pixel_accuracy,
+        }
+        self._folder.log(step=step, **values)
+        self._scalars(step, **values)
+        self._show(**{"val mIoU": f"{metrics.mean_iou:.4f}"})
+
+    def pictures(self, step: int, network: Network, records: Records, info: DatasetInfo) -> None:
+        """Writes the first validation images with truth and prediction to TensorBoard."""
+        with self._writer.as_default():
+            for number, (_, image, mask, predicted) in enumerate(
+                islice(predictions(network, records), _PICTURES)
+            ):
+                overlays = [overlay(image, labels, info.palette) for labels in (mask, predicted)]
+                picture = np.concatenate([image, *overlays], axis=1)[np.newaxis]
+                tf.summary.image(f"image, truth, prediction/{number}", picture, step=step)
+        self._writer.flush()
+
+    def _show(self, **values: str) -> None:
+        self._shown |= values
+        self._bar.set_postfix(self._shown, refresh=False)
+
+    def _scalars(self, step: int, **values: Any) -> None:
+        with self._writer.as_default():
+            for name, value in values.items():
+                tf.summary.scalar(name, value, step=step)

@@ -1,0 +1,92 @@
+"""Numbered checkpoints to resume from, and models to use; both survive a kill at any moment."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from tqdm import tqdm
+
+from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo
+from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.training.run_folder import write_atomically
+
+
+class Checkpoints:
+    """Weights, optimizer state and step under ``ckpt-<step>``; the newest ``keep`` stay."""
+
+    def __init__(
+        self, folder: Path, network: Network, optimizer: keras.optimizers.Optimizer, keep: int
+    ) -> None:
+        self._folder = folder
+        # Keyed by variable name, so that a checkpoint does not depend on how objects nest.
+        weights = {name.replace("/", "."): v for name, v in network.variables_by_name.items()}
+        self._checkpoint = tf.train.Checkpoint(
+            weights=tf.train.Checkpoint(**weights), optimizer=optimizer
+        )
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=keep)
+
+    def save(self, step: int) -> None:
+        """Writes ``ckpt-<step>`` and drops the oldest beyond ``keep``.
+
+        Raises:
+            DataError: the disk is full or fails; earlier checkpoints stay usable.
+        """
+        try:
+            self._manager.save(checkpoint_number=step)
+        except tf.errors.OpError as error:
+            for partial in self._folder.glob(f"ckpt-{step}*"):
+                shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
+            raise DataError(
+                f"{self._folder}: saving step {step} failed ({error.message.splitlines()[0]}); "
+                "earlier checkpoints are untouched; make room and resume"
+            ) from error
+
+    def restore(self) -> int:
+        """Restores the newest usable checkpoint and returns its step.
+
+        The numbered files are what counts: the ``checkpoint`` state file may be missing or garbled.
+
+        Raises:
+            DataError: no checkpoint is usable.
+        """
+        for stale in self._folder.glob("ckpt-*_temp"):
+            shutil.rmtree(stale)
+        for step, prefix in sorted(self._numbered(), reverse=True):
+            try:
+                self._checkpoint.restore(str(prefix)).assert_consumed()
+            except (tf.errors.OpError, AssertionError, ValueError) as error:
+                reason = str(error).splitlines()[0]
+                tqdm.write(f"{prefix}: not usable ({reason}); trying the one before")
+                continue
+            return step
+        raise DataError(
+            f"{self._folder}: no usable checkpoint to resume from; start a new run in another "
+            "--run-dir"
+        )
+
+    def _numbered(self) -> list[tuple[int, Path]]:
+        found = []
+        for index in self._folder.glob("ckpt-*.index"):
+            if number := re.fullmatch(r"ckpt-(\d+)", index.stem):
+                found.append((int(number[1]), index.with_suffix("")))
+        return found
+
+
+def save_model(folder: Path, network: Network, info: DatasetInfo, step: int) -> None:
+    """Replaces the model in ``folder`` by the network's weights by name, with its classes.
+
+    The new files are complete before the ``checkpoint`` file points to them, and only then the old
+    ones go.
+    """
+    name = f"model-{step}"
+    network.save(folder / name, {"dataset": info.to_json(), "step": step})
+    # What tf.train.latest_checkpoint reads.
+    state = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
+    write_atomically(folder / "checkpoint", state)
+    for file in folder.glob("model-*"):
+        if file.name.split(".")[0] != name:
+            shutil.rmtree(file) if file.is_dir() else file.unlink()

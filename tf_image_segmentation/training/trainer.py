@@ -1,0 +1,231 @@
+"""The training loop: one for all models, recipes and numbers of devices."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tf_image_segmentation.augmentation import Augmentation
+from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, choose, get_dataset
+from tf_image_segmentation.evaluation.evaluator import evaluate
+from tf_image_segmentation.input_pipeline import Batch, training_batches
+from tf_image_segmentation.models.fcn import MODELS
+from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.models.vgg import RGB_MEAN
+from tf_image_segmentation.tfrecords.reader import Records, open_records
+from tf_image_segmentation.training.config import TrainingConfig
+from tf_image_segmentation.training.loss import class_weights
+from tf_image_segmentation.training.monitor import Monitor
+from tf_image_segmentation.training.optimizers import make_optimizer
+from tf_image_segmentation.training.resume import Checkpoints, save_model
+from tf_image_segmentation.training.run_folder import RunFolder
+from tf_image_segmentation.training.step import TrainingStep
+from tf_image_segmentation.training.stop_signals import stop_signals
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a run ended.
+
+    Attributes:
+        step: steps done.
+        exit_code: 0 when all steps are done, 130 after SIGINT, 143 after SIGTERM.
+        mean_iou: the last validation's, None without validation records.
+        best_mean_iou: the best validation's.
+    """
+
+    step: int
+    exit_code: int
+    mean_iou: float | None
+    best_mean_iou: float | None
+
+
+class Trainer:
+    """Trains one stage; `train` is the short form.
+
+    Everything that can be found wrong with the inputs is found here, before the first step.
+    """
+
+    def __init__(
+        self, config: TrainingConfig, resume: bool = False, progress: bool = True
+    ) -> None:
+        self._config, self._recipe, self._progress = config, config.recipe, progress
+        model = choose("model", config.model, MODELS)
+        self._records = open_records(config.tfrecords, "train")
+        self._validation = self._open_validation()
+        self._info = self._dataset_info()
+        self._weights = self._class_weights()
+        keras.utils.set_random_seed(config.seed)
+        self._strategy = tf.distribute.get_strategy()
+        with self._strategy.scope():
+            self._network = Network(
+                model,
+                self._info.num_classes,
+                self._recipe.compute_dtype,
+                **self._recipe.model_options,
+            )
+            self._optimizer = make_optimizer(self._recipe)
+            self._optimizer.build(list(self._network.variables_by_name.values()))
+        resuming = (config.run_dir / "config.json").exists()
+        if config.init_checkpoint is not None and not resuming:
+            report = self._network.restore(config.init_checkpoint, self._recipe.new_layers)
+            tqdm.write(str(report))
+        # Building the batches checks sizes, so it comes before the folder is touched.
+        self._batches_from(0)
+        facts = {"data_sha256": [shard for shard in self._records.sha256 if shard]}
+        self._folder = RunFolder(config.run_dir, {**config.to_json(), **facts}, resume)
+        self._checkpoints = Checkpoints(
+            self._folder.checkpoints, self._network, self._optimizer, config.keep_checkpoints
+        )
+        self._best: float | None = None
+        self._last: float | None = None
+        self._start()
+
+    def _open_validation(self) -> Records | None:
+        if self._config.val_tfrecords is not None:
+            return open_records(self._config.val_tfrecords, "val")
+        manifest = self._records.manifest
+        if manifest is not None and "val" in manifest.splits:
+            return open_records(self._config.tfrecords, "val")
+        return None
+
+    def _dataset_info(self) -> DatasetInfo:
+        if self._config.dataset is not None:
+            return get_dataset(self._config.dataset).info
+        if self._records.info is None:
+            raise DataError(
+                f"{self._config.tfrecords}: records without a manifest do not name their classes; "
+                "name the data set with --dataset, for example --dataset pascal_voc"
+            )
+        return self._records.info
+
+    def _class_weights(self) -> tuple[float, ...] | None:
+        if self._recipe.class_balancing and self._records.manifest is None:
+            raise DataError("class balancing needs records with a manifest, which counts pixels")
+        pixels = ()
+        if self._records.manifest is not None:
+            pixels = self._records.manifest.splits["train"].class_pixels
+        return class_weights(pixels, self._recipe.class_balancing)
+
+    def _start(self) -> None:
+        if self._folder.has_run:
+            step = self._checkpoints.restore()
+            self._folder.forget_after(step)
+            ious = [m["val_mean_iou"] for m in self._folder.read_metrics() if "val_mean_iou" in m]
+            self._best = max(ious, default=None)
+            self._last = ious[-1] if ious else None
+            tqdm.write(f"resumed {self._folder.path} at step {step}")
+        else:
+            # A run that is killed before its first interval can be resumed, too.
+            self._checkpoints.save(0)
+
+    def _batches_from(self, step: int) -> tf.data.Dataset:
+        recipe, ignore_label = self._recipe, self._info.ignore_label
+        augmentation = Augmentation(
+            crop_size=recipe.crop_size,
+            image_fill=RGB_MEAN,
+            mask_fill=255 if ignore_label is None else ignore_label,
+            flip=recipe.flip,
+            scale_range=recipe.scale_range,
+            color_distortion=recipe.color_distortion,
+        )
+        return training_batches(
+            self._records, augmentation, recipe.batch_size, self._config.seed, step
+        )
+
+    def run(self) -> TrainingResult:
+        """Trains until all steps are done or a signal asks to stop.
+
+        SIGINT and SIGTERM finish the step, save a checkpoint and return.
+
+        Raises:
+            DataError: the loss is not finite, a label is out of range, a record is damaged, or
+                memory runs out; the message says at which step and what to do. The last good
+                checkpoint stays.
+        """
+        with self._strategy.scope():
+            step_function = TrainingStep(
+                self._network,
+                self._optimizer,
+                self._info.ignore_label,
+                self._recipe.weight_decay,
+                self._weights,
+                self._config.seed,
+            )
+        first = int(self._optimizer.iterations)
+        batches = self._strategy.experimental_distribute_dataset(self._batches_from(first))
+        monitor = Monitor(self._folder, self._recipe, first, self._progress)
+        with stop_signals() as signals, monitor, self._records.naming_damage():
+            iterator = iter(batches)
+            for step in range(first + 1, self._recipe.steps + 1):
+                started, rate = time.perf_counter(), float(self._optimizer.learning_rate)
+                loss = self._run_step(step_function, next(iterator), step)
+                monitor.step(step, loss, rate, time.perf_counter() - started)
+                self._after_step(step, monitor, stopping=bool(signals))
+                if signals:
+                    return self._result(step, 128 + signals[0])
+        return self._result(self._recipe.steps, 0)
+
+    def _run_step(self, step_function: TrainingStep, batch: Batch, step: int) -> float:
+        try:
+            loss = float(step_function(batch.images, batch.masks))
+        except tf.errors.InvalidArgumentError as error:
+            if "labels must be" not in error.message:
+                raise
+            rule = error.message[error.message.index("labels must be") :].split("\n")[0]
+            raise DataError(f"step {step}, records {self._ids(batch)}: {rule}") from error
+        except tf.errors.ResourceExhaustedError as error:
+            raise DataError(
+                f"step {step}: out of memory with batch size {self._recipe.batch_size} and crop "
+                f"size {self._recipe.crop_size}; make one of them smaller, or use "
+                "--compute-dtype bfloat16"
+            ) from error
+        if not np.isfinite(loss):
+            raise DataError(
+                f"step {step}: the loss is {loss} for records {self._ids(batch)}; a smaller "
+                "--learning-rate usually helps; the last checkpoint is from before this step"
+            )
+        return loss
+
+    def _ids(self, batch: Batch) -> list[str]:
+        values = self._strategy.experimental_local_results(batch.image_ids)
+        return [image_id.decode() for ids in values for image_id in ids.numpy()]
+
+    def _after_step(self, step: int, monitor: Monitor, stopping: bool) -> None:
+        last = step == self._recipe.steps
+        if not stopping and self._validation is not None and (
+            last or step % self._recipe.validation_interval == 0
+        ):
+            self._validate(step, monitor)
+        if last or stopping or step % self._config.checkpoint_interval == 0:
+            self._checkpoints.save(step)
+            save_model(self._folder.last_model, self._network, self._info, step)
+
+    def _validate(self, step: int, monitor: Monitor) -> None:
+        assert self._validation is not None
+        matrix = evaluate(self._network, self._validation, self._info.ignore_label)
+        metrics = matrix.metrics()
+        monitor.validation(step, metrics)
+        monitor.pictures(step, self._network, self._validation, self._info)
+        self._last = metrics.mean_iou
+        if self._best is None or metrics.mean_iou > self._best:
+            self._best = metrics.mean_iou
+            save_model(self._folder.best_model, self._network, self._info, step)
+
+    def _result(self, step: int, exit_code: int) -> TrainingResult:
+        self._folder.close()
+        return TrainingResult(step, exit_code, self._last, self._best)
+
+
+def train(config: TrainingConfig, resume: bool = False, progress: bool = True) -> TrainingResult:
+    """Trains one stage as ``config`` says and returns how it ended; see `Trainer`.
+
+    Raises:
+        DataError: the inputs do not fit together, see `Trainer.run`.
+    """
+    return Trainer(config, resume, progress).run()

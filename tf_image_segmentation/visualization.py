@@ -1,0 +1,138 @@
+"""Pictures of images, masks and predictions, made with Pillow and NumPy alone."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from tf_image_segmentation.datasets.dataset import DatasetInfo
+
+Colour = tuple[int, int, int]
+Palette = Sequence[Colour]
+
+IGNORE_COLOUR: Colour = (224, 224, 192)
+"""The cream that PASCAL VOC's own colour map gives to the ignore label, 255."""
+
+_BACKGROUND: Colour = (255, 255, 255)
+_MARGIN = 4
+_LINE_HEIGHT = 14
+
+
+def class_name(info: DatasetInfo | None, label: int) -> str:
+    """Returns the name of a class id, "ignored" for the ignore label, or "unknown <id>"."""
+    if info is not None and 0 <= label < info.num_classes:
+        return info.class_names[label]
+    return "ignored" if info is not None and label == info.ignore_label else f"unknown {label}"
+
+
+def generic_palette(num_colours: int) -> list[Colour]:
+    """Returns black and then distinct colours, for masks whose data set is not known."""
+    # The golden ratio keeps hues apart, however many there are.
+    hues = [(number * 0.618034) % 1.0 for number in range(max(num_colours - 1, 0))]
+    colours = [colorsys.hsv_to_rgb(hue, 0.75, 0.9) for hue in hues]
+    rounded = [(round(255 * r), round(255 * g), round(255 * b)) for r, g, b in colours]
+    return [(0, 0, 0), *rounded][:num_colours]
+
+
+def colorize(
+    mask: np.ndarray, palette: Palette, ignore_colour: Colour = IGNORE_COLOUR
+) -> np.ndarray:
+    """Paints class ids with their colours.
+
+    Args:
+        mask: class ids, any integer dtype, [height, width].
+        palette: the colour of each class id.
+        ignore_colour: for every id beyond the palette, the ignore label among them.
+
+    Returns:
+        RGB, uint8 [height, width, 3].
+    """
+    colours = np.array([*palette, ignore_colour], np.uint8)
+    ids = np.asarray(mask).astype(np.int64)
+    known = (ids >= 0) & (ids < len(palette))
+    return colours[np.where(known, ids, len(palette))]
+
+
+def overlay(
+    image: np.ndarray, mask: np.ndarray, palette: Palette, alpha: float = 0.5
+) -> np.ndarray:
+    """Blends an image (RGB, uint8 [h, w, 3]) with its painted mask ([h, w]).
+
+    Args:
+        image: the image.
+        mask: class ids.
+        palette: the colour of each class id. Id 0 is painted like the others.
+        alpha: weight of the mask's colours, 0 to 1.
+
+    Returns:
+        RGB, uint8 [h, w, 3].
+    """
+    blended = (1.0 - alpha) * np.asarray(image, np.float32) + alpha * colorize(mask, palette)
+    return np.clip(np.rint(blended), 0, 255).astype(np.uint8)
+
+
+def contact_sheet(
+    tiles: Sequence[np.ndarray], columns: int = 4, tile_size: tuple[int, int] = (180, 240)
+) -> np.ndarray:
+    """Lays pictures out on a grid, each shrunk or enlarged to fit its tile, never distorted.
+
+    Args:
+        tiles: RGB pictures of any size, uint8 [h, w, 3].
+        columns: tiles in a row.
+        tile_size: height and width of a tile in pixels.
+
+    Returns:
+        RGB, uint8 [height, width, 3], on white.
+    """
+    height, width = tile_size
+    rows = -(-len(tiles) // columns)
+    size = (columns * (width + _MARGIN) + _MARGIN, max(rows, 1) * (height + _MARGIN) + _MARGIN)
+    sheet = Image.new("RGB", size, _BACKGROUND)
+    for number, tile in enumerate(tiles):
+        row, column = divmod(number, columns)
+        fitted = _fit(tile, height, width)
+        left = _MARGIN + column * (width + _MARGIN) + (width - fitted.width) // 2
+        top = _MARGIN + row * (height + _MARGIN) + (height - fitted.height) // 2
+        sheet.paste(fitted, (left, top))
+    return np.asarray(sheet)
+
+
+def side_by_side(
+    rows: Sequence[Sequence[np.ndarray]],
+    titles: Sequence[str],
+    tile_size: tuple[int, int] = (180, 240),
+) -> np.ndarray:
+    """Lays out rows of pictures under the titles of their columns.
+
+    Args:
+        rows: RGB pictures, uint8 [h, w, 3]; each row has one for each title.
+        titles: captions of the columns.
+        tile_size: height and width of a picture on the sheet in pixels.
+
+    Returns:
+        RGB, uint8 [height, width, 3], on white.
+
+    Raises:
+        ValueError: a row has more or fewer pictures than there are titles.
+    """
+    if any(len(row) != len(titles) for row in rows):
+        lengths = [len(row) for row in rows]
+        raise ValueError(f"each row needs one picture for each of {len(titles)} titles: {lengths}")
+    sheet = Image.fromarray(contact_sheet([t for row in rows for t in row], len(titles), tile_size))
+    captioned = Image.new("RGB", (sheet.width, sheet.height + _LINE_HEIGHT), _BACKGROUND)
+    captioned.paste(sheet, (0, _LINE_HEIGHT))
+    draw = ImageDraw.Draw(captioned)
+    for column, title in enumerate(titles):
+        centre = _MARGIN + column * (tile_size[1] + _MARGIN) + tile_size[1] // 2
+        draw.text((centre, _LINE_HEIGHT // 2 + 1), title, fill=(0, 0, 0), anchor="mm")
+    return np.asarray(captioned)
+
+
+def _fit(picture: np.ndarray, height: int, width: int) -> Image.Image:
+    image = Image.fromarray(np.asarray(picture, np.uint8))
+    scale = min(height / image.height, width / image.width)
+    size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
+    return image.resize(size, Image.Resampling.BILINEAR)
