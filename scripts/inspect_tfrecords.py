@@ -28,7 +28,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--split", help="split of a folder; None shows all")
     add("--verify", action="store_true", help="decode every record, check its ids and SHA-256")
     add("--contact-sheet", type=Path, metavar="FILE.png", help="picture to draw")
-    add("--num-images", type=int, default=24, help="images in the picture, the first of each split")
+    add("--num-images", type=int, default=24, help="images in the picture, from every file")
     add("--columns", type=int, default=6, help="images in a row of the picture")
     return parser.parse_args()
 
@@ -74,6 +74,7 @@ def pixel_counts(name: str, records: Records, verify: bool) -> np.ndarray:
 def pixel_table(records: Records, counts: np.ndarray) -> Table:
     """Returns a table of the pixels of each class, by name."""
     from rich.table import Table
+    from rich.text import Text
 
     from tf_image_segmentation.visualization import class_name
 
@@ -83,25 +84,31 @@ def pixel_table(records: Records, counts: np.ndarray) -> Table:
         column.justify = "right"
     for label in sorted({*range(num_classes), *np.flatnonzero(counts).tolist()}):
         share = f"{counts[label] / max(counts.sum(), 1):.2%}"
-        table.add_row(str(label), class_name(records.info, label), f"{counts[label]:,}", share)
+        # Text, because a name in brackets would be taken for markup.
+        name = Text(class_name(records.info, label))
+        table.add_row(str(label), name, f"{counts[label]:,}", share)
     return table
 
 
 def draw_contact_sheet(
     records_by_split: dict[str, Records], file: Path, num_images: int, columns: int
 ) -> None:
-    """Writes a PNG of the first images of every split with their masks over them."""
+    """Writes a PNG of the first images of every file with their masks over them."""
     from PIL import Image
 
     from tf_image_segmentation import visualization
 
-    share = max(num_images // len(records_by_split), 1)
+    # Some of every file: neighbours in a file may be frames of one video.
+    all_files = [(r, shard) for r in records_by_split.values() for shard in range(len(r.files))]
+    share = -(-num_images // len(all_files))
     tiles = []
-    for records in records_by_split.values():
+    for records, shard in all_files[:num_images]:
         palette = records.info.palette if records.info else visualization.generic_palette(64)
-        for image, mask, _ in itertools.islice(records.examples(), share):
+        for image, mask, _ in itertools.islice(records.examples(shard), share):
             tiles.append(visualization.overlay(image, mask, palette))
-    Image.fromarray(visualization.contact_sheet(tiles, columns)).save(file, format="PNG")
+    Image.fromarray(visualization.contact_sheet(tiles[:num_images], columns)).save(
+        file, format="PNG"
+    )
 
 
 def main() -> None:

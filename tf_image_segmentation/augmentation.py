@@ -5,7 +5,7 @@ random follows from ``seed``, an int32 pair, and nothing else: the same seed giv
 eagerly or inside ``tf.data``, on any machine and after any restart.
 
 Shapes: image [height, width, 3], mask [height, width]. Images are float32 in 0..255 unless said
-otherwise; masks keep their integer type. Interpolation is bilinear for images and nearest for masks.
+otherwise; masks keep their integer type. Interpolation is bilinear for images, nearest for masks.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _COLOR_ORDERS = (
     ("hue", "saturation", "contrast", "brightness"),
 )
 _FAST_COLOR_ORDERS = (("brightness", "saturation"), ("saturation", "brightness"))
+
+COLOR_DISTORTIONS = ("none", "fast", "full")
 
 
 def _seeds(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
@@ -54,7 +56,7 @@ def resize(image: tf.Tensor, mask: tf.Tensor, size: tf.Tensor) -> ImageAndMask:
 def random_scale(
     image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor, scale_range: tuple[float, float]
 ) -> ImageAndMask:
-    """Resizes both by one factor drawn uniformly from ``scale_range``; at least one pixel a side."""
+    """Resizes both by one factor drawn uniformly from ``scale_range``, at least to 1x1."""
     scale = tf.random.stateless_uniform([], seed, *scale_range)
     size = tf.cast(tf.shape(mask), tf.float32) * scale
     return resize(image, mask, tf.maximum(tf.cast(tf.round(size), tf.int32), 1))
@@ -71,7 +73,7 @@ def random_crop_or_pad(
     """Brings both to ``size`` (height, width): crops at random where larger, pads where smaller.
 
     Args:
-        image: float [height, width, 3].
+        image: float [height, width, 3]; what stays of it keeps its values.
         mask: integer [height, width].
         seed: int32 [2].
         size: height and width of the result.
@@ -85,8 +87,9 @@ def random_crop_or_pad(
     before = _random_offset(pad_seed, missing)
     paddings = tf.stack([before, missing - before], axis=1)
     mask = tf.pad(mask, paddings, constant_values=tf.cast(mask_fill, mask.dtype))
-    fill = tf.cast(tf.constant(image_fill), image.dtype)
-    image = tf.pad(image - fill, tf.concat([paddings, [[0, 0]]], axis=0)) + fill
+    inside = tf.pad(tf.ones(tf.shape(image)[:2], tf.bool), paddings)[..., tf.newaxis]
+    padded = tf.pad(image, tf.concat([paddings, [[0, 0]]], axis=0))
+    image = tf.where(inside, padded, tf.constant(image_fill, image.dtype))
     begin = _random_offset(crop_seed, tf.shape(mask) - target)
     mask = tf.slice(mask, begin, target)
     image = tf.slice(image, tf.concat([begin, [0]], axis=0), [*size, 3])
@@ -146,6 +149,9 @@ class Augmentation:
         flip: whether half of the images are mirrored.
         scale_range: bounds of the random scale, None to keep the size.
         color_distortion: "none", "fast" or "full", see `random_color_distortion`.
+
+    Raises:
+        ValueError: ``color_distortion`` is unknown.
     """
 
     crop_size: tuple[int, int]
@@ -154,6 +160,13 @@ class Augmentation:
     flip: bool = True
     scale_range: tuple[float, float] | None = None
     color_distortion: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.color_distortion not in COLOR_DISTORTIONS:
+            raise ValueError(
+                f"unknown color_distortion {self.color_distortion!r}; "
+                f"choose from {COLOR_DISTORTIONS}"
+            )
 
     def __call__(self, image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> ImageAndMask:
         """Returns float32 [*crop_size, 3] in 0..255 and the mask [*crop_size].
@@ -164,15 +177,15 @@ class Augmentation:
             seed: int32 [2] that decides all that is random.
         """
         flip_seed, scale_seed, crop_seed, color_seed = _seeds(seed, 4)
+        image = tf.cast(image, tf.float32)
         if self.flip:
             image, mask = random_flip(image, mask, flip_seed)
-        if self.scale_range is not None:
-            image, mask = random_scale(image, mask, scale_seed, self.scale_range)
-        image, mask = random_crop_or_pad(
-            tf.cast(image, tf.float32), mask, crop_seed, self.crop_size, self.image_fill,
-            self.mask_fill,
-        )
+        # Before padding, whose colour must reach the network as it is.
         if self.color_distortion != "none":
             fast = self.color_distortion == "fast"
             image, mask = random_color_distortion(image, mask, color_seed, fast)
-        return image, mask
+        if self.scale_range is not None:
+            image, mask = random_scale(image, mask, scale_seed, self.scale_range)
+        return random_crop_or_pad(
+            image, mask, crop_seed, self.crop_size, self.image_fill, self.mask_fill
+        )

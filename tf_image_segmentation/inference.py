@@ -17,7 +17,8 @@ def _next_multiple(side: int) -> int:
 
 
 def _nearest_multiple(side: int) -> int:
-    return max(1, round(side / STRIDE_OF_FC8)) * STRIDE_OF_FC8
+    # Half a multiple goes up, as TensorFlow 0.12 rounded; round() would go to the even one.
+    return max(1, (side + STRIDE_OF_FC8 // 2) // STRIDE_OF_FC8) * STRIDE_OF_FC8
 
 
 def pad_to_multiple(image: np.ndarray) -> np.ndarray:
@@ -70,13 +71,15 @@ def predict_labels(network: Network, image: np.ndarray, fit: str = "pad") -> np.
         uint8 [height, width], class ids.
 
     Raises:
-        ValueError: the image is not [height, width, 3] with at least one pixel, or ``fit`` is
-            unknown.
+        ValueError: the image is not [height, width, 3] with at least one pixel, ``fit`` is
+            unknown, or the network has more than 256 classes.
     """
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ValueError(f"image must be [height, width, 3] with pixels in it, got {image.shape}")
     if fit not in FITS:
         raise ValueError(f"unknown fit {fit!r}; choose from {FITS}")
+    if network.num_classes > 256:
+        raise ValueError(f"labels are 8-bit, the network has {network.num_classes} classes")
     predict = _predict_padded if fit == "pad" else _predict_resized
     return predict(network, image).astype(np.uint8)

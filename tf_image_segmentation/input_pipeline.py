@@ -1,14 +1,13 @@
 """Feeds training: records to batches of augmented crops, in an order that follows from the seed.
 
 The examples of a run are numbered 0, 1, 2, ... across epochs. The seed and the number of an epoch
-decide the order within it; the seed and the number of an example decide its augmentation. A run that
-resumes at step s therefore starts with example s * batch_size and sees what an uninterrupted run
-would have seen.
+decide the order within it; the seed and the number of an example decide its augmentation. So a run
+that resumes at step s starts with example s * batch_size and sees what an uninterrupted run would
+have seen.
 """
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -19,6 +18,9 @@ from tf_image_segmentation.tfrecords.reader import Records, read_shard
 
 # Raw records that wait in memory to be shuffled: enough to mix, bounded whatever their size.
 _SHUFFLE_BYTES = 256 * 2**20
+
+# Files read at once: a set of many shards must not use up the file handles of the process.
+_OPEN_SHARDS = 16
 
 
 class Batch(NamedTuple):
@@ -36,7 +38,7 @@ class Batch(NamedTuple):
 
 
 def _shuffle_buffer(records: Records) -> int:
-    total = sum(os.path.getsize(file) for file in records.files)
+    total = sum(file.stat().st_size for file in records.files)
     return max(1, min(records.num_examples, _SHUFFLE_BYTES * records.num_examples // total))
 
 
@@ -48,12 +50,12 @@ def _epoch(records: Records, buffer: int, seed: int, epoch: tf.Tensor) -> tf.dat
     files = tf.random.experimental.stateless_shuffle([str(f) for f in records.files], epoch_seed)
     examples = tf.data.Dataset.from_tensor_slices(files).interleave(
         read_shard,
-        cycle_length=len(records.files),
+        cycle_length=min(len(records.files), _OPEN_SHARDS),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
     buffer_seed = tf.random.stateless_uniform([], epoch_seed, 0, 2**31 - 1, tf.int64)
-    return examples.shuffle(buffer, seed=buffer_seed)
+    return examples.shuffle(buffer, seed=buffer_seed, reshuffle_each_iteration=False)
 
 
 def training_batches(
@@ -69,16 +71,15 @@ def training_batches(
         start_step: first batch; equal to skipping that many batches, without decoding them.
 
     Raises:
-        DataError: the batch is larger than the data set.
+        DataError: the batch is empty or larger than the data set.
     """
-    if batch_size > records.num_examples:
+    if not 1 <= batch_size <= records.num_examples:
         raise DataError(
-            f"batch size {batch_size} is larger than the data set of {records.num_examples} "
-            "examples; choose a smaller --batch-size"
+            f"{records.files[0].parent}: batch size {batch_size} must be at least 1 and not larger "
+            f"than the data set of {records.num_examples} examples; choose another --batch-size"
         )
     first = start_step * batch_size
     first_epoch, offset = divmod(first, records.num_examples)
-
     buffer = _shuffle_buffer(records)
 
     def prepare(number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Batch:

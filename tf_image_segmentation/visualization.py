@@ -81,13 +81,14 @@ def contact_sheet(
 
     Args:
         tiles: RGB pictures of any size, uint8 [h, w, 3].
-        columns: tiles in a row.
+        columns: most tiles in a row.
         tile_size: height and width of a tile in pixels.
 
     Returns:
         RGB, uint8 [height, width, 3], on white.
     """
     height, width = tile_size
+    columns = max(min(columns, len(tiles)), 1)
     rows = -(-len(tiles) // columns)
     size = (columns * (width + _MARGIN) + _MARGIN, max(rows, 1) * (height + _MARGIN) + _MARGIN)
     sheet = Image.new("RGB", size, _BACKGROUND)

@@ -55,6 +55,24 @@ def test_half_written_mat_is_refused(tmp_path):
             read_sbd_mask(whole)
 
 
+# fault 27: this once ended the process, in scipy, without an exception
+@pytest.mark.parametrize("written", [345, 352, 404, 1000, 2000])
+def test_file_whose_end_was_never_written_is_refused(tmp_path, written):
+    path = save_mat(tmp_path / "a.mat", np.eye(40, dtype=np.uint8))
+    data = path.read_bytes()
+    path.write_bytes(data[:written] + bytes(len(data) - written))
+    with pytest.raises(DataError, match=r"a\.mat: is not a readable MATLAB 5 file"):
+        read_sbd_mask(path)
+
+
+def test_decompression_bomb_is_refused(tmp_path, monkeypatch):
+    path = save_mat(tmp_path / "a.mat", np.zeros((200, 200), np.uint8), do_compression=True)
+    assert read_sbd_mask(path).shape == (200, 200)
+    monkeypatch.setattr("tf_image_segmentation.datasets.matlab.MAX_BYTES", 40_000)
+    with pytest.raises(DataError, match=r"a\.mat: .*larger than 40000 bytes"):
+        read_sbd_mask(path)
+
+
 # fault 27
 @pytest.mark.parametrize("content", [b"<html>404</html>", b"\x80\x04pickle", bytes(500)])
 def test_what_is_no_mat_is_refused(tmp_path, content):
@@ -83,7 +101,7 @@ def test_missing_field_is_named(tmp_path, content):
 
 # fault 27
 def test_every_damage_is_a_data_error(tmp_path):
-    path = save_mat(tmp_path / "a.mat", np.eye(40, dtype=np.uint8))
+    path = save_mat(tmp_path / "a.mat", np.eye(40, dtype=np.uint8), do_compression=True)
     original, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
     for _ in range(200):
         data = bytearray(original)

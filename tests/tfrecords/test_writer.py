@@ -121,7 +121,9 @@ def test_all_missing_files_are_listed(info: DatasetInfo, splits: Splits, out: Pa
     gone = [splits["train"][1].image, splits["train"][4].mask, splits["val"][0].image]
     for path in gone:
         path.unlink()
-    with pytest.raises(DataError, match=r"files are missing; .*--skip-bad") as caught:
+    with pytest.raises(
+        DataError, match=r"(?s)^files of 3 samples are missing:.*--skip-bad"
+    ) as caught:
         quiet(info, splits, out)
     assert all(f"{path}: missing" in str(caught.value) for path in gone)
     assert str(caught.value).count(": missing") == 3

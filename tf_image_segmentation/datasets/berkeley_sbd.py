@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import scipy.io  # type: ignore[import-untyped]
 
 from tf_image_segmentation.datasets import pascal_voc
 from tf_image_segmentation.datasets.dataset import DataError, Sample, choose, register
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
+from tf_image_segmentation.datasets.matlab import load_mat
 
 # Home page: http://home.bharathh.info/pubs/codes/SBD/download.html
 # Hariharan et al., "Semantic Contours from Inverse Detectors", ICCV 2011.
@@ -55,15 +55,7 @@ def read_sbd_mask(path: Path) -> np.ndarray:
     Raises:
         DataError: if the file cannot be read, is damaged, or lacks that field.
     """
-    try:
-        content = scipy.io.loadmat(path, variable_names=["GTcls"])
-    # The reader documents no exceptions; damaged files end in a dozen different ones.
-    except Exception as error:
-        raise DataError(
-            f"{path}: is not a readable MATLAB file ({type(error).__name__}: {error}); "
-            "extract it again"
-        ) from error
-    struct = content.get("GTcls")
+    struct = load_mat(path, "GTcls")
     fields = struct.dtype.names if isinstance(struct, np.ndarray) else None
     if struct is None or not fields or "Segmentation" not in fields or struct.size != 1:
         raise DataError(

@@ -96,12 +96,19 @@ def resolve_inside(folder: Path, relative: str) -> Path:
         raise DataError(
             f"{relative!r} would leave the folder {folder}; list names relative to it, without '..'"
         )
-    path = folder / parts
-    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-        raise DataError(
-            f"{path}: is a link that leaves the folder {folder}; copy the file there instead"
-        )
+    path = folder
+    for name in parts.parts:
+        path = path / name
+        # Following links is slow for long lists, and few files are links.
+        if path.is_symlink() and not _leads_into(path, folder):
+            raise DataError(
+                f"{path}: is a link that leaves the folder {folder}; copy the file there instead"
+            )
     return path
+
+
+def _leads_into(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def find_root(root: Path, marker: str, below: Iterable[str]) -> Path:

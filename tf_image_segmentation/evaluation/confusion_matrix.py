@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from tf_image_segmentation.datasets.dataset import DataError
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Metrics:
     """Accuracy over a whole data set, as fractions in 0..1.
 
@@ -61,6 +63,11 @@ class Metrics:
 
 class ConfusionMatrix:
     """Counts pixels by true and predicted class over a whole data set.
+
+    Args:
+        num_classes: number of classes, at least 1; class ids are 0 to ``num_classes - 1``.
+        ignore_label: label of pixels that are left out; it may be one of the class ids. None leaves
+            out none.
 
     Attributes:
         matrix: int64 [num_classes, num_classes], true class by predicted class.
@@ -108,13 +115,12 @@ class ConfusionMatrix:
             raise ValueError(f"{kind}s must be integers, got {ids.dtype}")
         bad = counted & ((ids < 0) | (ids >= self.num_classes))
         if bad.any():
-            found = dict(zip(*(a.tolist() for a in np.unique(ids[bad], return_counts=True)),
-                             strict=True))
-            raise ValueError(
-                f"{kind} ids must be 0..{self.num_classes - 1}"
-                + (f" or the ignore label {self.ignore_label}" if kind == "label" else "")
-                + f"; found (id: pixels) {found}"
-            )
+            values, pixels = np.unique(ids[bad], return_counts=True)
+            found = dict(zip(values.tolist(), pixels.tolist(), strict=True))
+            allowed = f"0..{self.num_classes - 1}"
+            if kind == "label" and self.ignore_label is not None:
+                allowed += f" or the ignore label {self.ignore_label}"
+            raise ValueError(f"{kind} ids must be {allowed}; found (id: pixels) {found}")
 
     def merge(self, other: ConfusionMatrix) -> None:
         """Adds the counts of another matrix of the same classes."""
@@ -130,13 +136,13 @@ class ConfusionMatrix:
         """Returns the metrics of all that was counted.
 
         Raises:
-            ValueError: no labelled pixel has been counted.
+            DataError: no labelled pixel has been counted.
         """
         pixels = int(self.matrix.sum())
         if pixels == 0:
-            raise ValueError(
+            raise DataError(
                 f"no labelled pixels were counted ({self.ignored_pixels} had the ignore label), "
-                "so there are no metrics"
+                "so there are no metrics; evaluate on masks with labels"
             )
         right = np.diag(self.matrix).astype(np.float64)
         true = self.matrix.sum(axis=1)

@@ -43,12 +43,17 @@ def evaluate(
         progress: whether a progress bar is shown.
 
     Raises:
-        DataError: a mask holds an id that the network has no class for; the message has its image.
+        DataError: a record is damaged, or a mask holds an id that the network has no class for; the
+            message has the file or the image.
+        ValueError: ``fit`` is unknown.
     """
     matrix = ConfusionMatrix(network.num_classes, ignore_label)
     for image_id, _, mask, predicted in predictions(network, records, fit, progress):
         try:
             matrix.update(mask, predicted)
         except ValueError as error:
-            raise DataError(f"image {image_id}: {error}") from error
+            raise DataError(
+                f"{records.files[0].parent}: image {image_id}: {error}; evaluate a model of this "
+                "data set's classes, or convert the data set again"
+            ) from error
     return matrix

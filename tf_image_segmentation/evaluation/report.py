@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
 
 _SUMMARY = (
@@ -18,6 +19,16 @@ _SUMMARY = (
     ("mean IoU", "mean_iou"),
     ("f.w. IoU", "frequency_weighted_iou"),
 )
+
+
+def check_classes(num_classes: int, info: DatasetInfo) -> None:
+    """Raises a DataError unless a model of ``num_classes`` classes fits the data set."""
+    if num_classes != info.num_classes:
+        raise DataError(
+            f"the checkpoint has {num_classes} classes, data set {info.name!r} has "
+            f"{info.num_classes}: {', '.join(info.class_names)}; use records of the data set that "
+            "it was trained on"
+        )
 
 
 def percent(fraction: float) -> str:
@@ -51,7 +62,7 @@ def class_table(metrics: Metrics, class_names: tuple[str, ...]) -> Table:
 
 def print_report(name: str, metrics: Metrics, class_names: tuple[str, ...]) -> None:
     """Prints both tables, and what the figures were counted over."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)  # class names are no markup
     console.print(class_table(metrics, class_names))
     console.print(summary_table({name: metrics}))
     console.print(

@@ -43,7 +43,7 @@ class RestoreReport:
 
 
 @dataclass(frozen=True)
-class _Weights:
+class Weights:
     """The arrays of a file: shapes at once, values when asked for."""
 
     path: Path
@@ -98,16 +98,16 @@ def read_description(path: Path) -> dict[str, Any]:
     return json.loads(file.read_text()) if file.is_file() else {}
 
 
-def _open_npz(path: Path) -> _Weights:
+def _open_npz(path: Path) -> Weights:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except Exception as error:
         raise DataError(f"{path}: not a readable .npz of plain arrays ({error})") from error
-    return _Weights(path, {name: a.shape for name, a in arrays.items()}, arrays.__getitem__)
+    return Weights(path, {name: a.shape for name, a in arrays.items()}, arrays.__getitem__)
 
 
-def open_weights(path: Path) -> _Weights:
+def open_weights(path: Path) -> Weights:
     """Opens a checkpoint of either TensorFlow format, or an ``.npz``.
 
     Raises:
@@ -124,10 +124,10 @@ def open_weights(path: Path) -> _Weights:
         shapes = {n: tuple(shape) for n, shape in reader.get_variable_to_shape_map().items()}
     except Exception as error:
         raise DataError(f"{path}: not a readable TensorFlow checkpoint ({error})") from error
-    return _Weights(path, shapes, reader.get_tensor)
+    return Weights(path, shapes, reader.get_tensor)
 
 
-def _source_scope(weights: _Weights) -> str:
+def source_scope(weights: Weights) -> str:
     """Returns what precedes ``vgg_16/...`` in the file's names: "" or for example "fcn_32s"."""
     if _ANCHOR in weights.shapes:
         return ""
@@ -143,7 +143,7 @@ def _layer(name: str) -> str:
     return name.split("/")[-2]
 
 
-def _may_be_new(name: str, target: str, source: str, weights: _Weights) -> bool:
+def _may_be_new(name: str, target: str, source: str, weights: Weights) -> bool:
     """Whether the file by its kind cannot hold this variable's values."""
     layer = _layer(name)
     if layer == "fc8" and source == "":
@@ -158,7 +158,7 @@ def restore(
 ) -> RestoreReport:
     """Fills ``variables`` of the model called ``model``; see `Network.restore`."""
     weights = open_weights(path)
-    source = _source_scope(weights)
+    source = source_scope(weights)
     if _STRIDES.get(source, 32) < _STRIDES.get(model, 8):
         raise DataError(f"{weights.path}: holds {source}, which is finer than {model}; a network "
                         "starts from the same stride or a coarser one")
@@ -189,7 +189,7 @@ def restore(
     return RestoreReport(weights.path, tuple(taken), tuple(initialized), tuple(unused))
 
 
-def _read(weights: _Weights, name: str) -> np.ndarray:
+def _read(weights: Weights, name: str) -> np.ndarray:
     try:
         value = np.asarray(weights.read(name))
     except Exception as error:

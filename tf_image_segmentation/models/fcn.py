@@ -28,7 +28,10 @@ def check_sides(shape: tf.TensorShape) -> None:
         raise ValueError(f"images must be [batch, height, width, 3], got {shape}")
     sides = shape[1:3].as_list()
     if any(side is not None and (side % STRIDE_OF_FC8 or side == 0) for side in sides):
-        padded = [side and max(1, -(-side // STRIDE_OF_FC8)) * STRIDE_OF_FC8 for side in sides]
+        padded = [
+            None if side is None else max(1, -(-side // STRIDE_OF_FC8)) * STRIDE_OF_FC8
+            for side in sides
+        ]
         raise ValueError(
             f"height and width must be multiples of {STRIDE_OF_FC8}, got {sides}; "
             f"pad to {padded}, or use predict_labels, which takes any size"

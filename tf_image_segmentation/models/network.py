@@ -7,11 +7,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
+from tf_image_segmentation.datasets.dataset import DataError
 from tf_image_segmentation.models import checkpoints
-from tf_image_segmentation.models.fcn import ModelFunction, check_sides
+from tf_image_segmentation.models.description import describe
+from tf_image_segmentation.models.fcn import MODELS, ModelFunction, check_sides
 
 COMPUTE_DTYPES = ("float32", "bfloat16")
 
@@ -67,6 +68,31 @@ class Network(tf.Module):
             self._infer, input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)]
         )
         self._predict.get_concrete_function()
+
+    @classmethod
+    def from_checkpoint(cls, path: str | Path, model: str | None = None) -> Network:
+        """Returns the network that a checkpoint holds, ready to predict.
+
+        Options come from what `save` wrote beside the checkpoint, or from the shapes in it.
+
+        Args:
+            path: as for `restore`.
+            model: the name that the model must have; None takes what is there.
+
+        Raises:
+            DataError: there is no such checkpoint, it holds another model, or lacks variables:
+                random weights never predict.
+        """
+        found = describe(path)
+        if model not in (None, found.model):
+            raise DataError(f"{path}: holds {found.model}, not {model}")
+        network = cls(
+            MODELS[found.model], found.num_classes, found.compute_dtype, **found.model_options
+        )
+        report = network.restore(path)
+        if report.initialized:
+            raise DataError(f"{path}: lacks {', '.join(report.initialized)}")
+        return network
 
     def _get_variable(
         self, getter: Any, name: str, shape: Any, dtype: Any, initializer: Any, **_: Any
@@ -172,7 +198,3 @@ class Network(tf.Module):
         }
         checkpoints.description_path(path).write_text(json.dumps(description, indent=2) + "\n")
         checkpoints.write(path, self.variables_by_name)
-
-    def weight_arrays(self) -> dict[str, np.ndarray]:
-        """Returns a copy of every variable as a NumPy array, by name."""
-        return {name: variable.numpy() for name, variable in self.variables_by_name.items()}

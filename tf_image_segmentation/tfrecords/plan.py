@@ -41,7 +41,9 @@ def plan_conversion(
     missing = {name: _missing_files(samples) for name, samples in samples_by_split.items()}
     reasons = [reason for by_id in missing.values() for reason in by_id.values()]
     if reasons and not skip_bad:
-        raise DataError(f"files are missing; {SKIP_BAD_HINT}:\n  " + "\n  ".join(reasons))
+        # The way out comes last, because the list may be longer than a screen.
+        lines = "\n  ".join(reasons)
+        raise DataError(f"files of {len(reasons)} samples are missing:\n  {lines}\n{SKIP_BAD_HINT}")
     kept = {
         name: [sample for sample in samples if sample.image_id not in missing[name]]
         for name, samples in samples_by_split.items()

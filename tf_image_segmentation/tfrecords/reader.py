@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo
+from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, get_dataset
 from tf_image_segmentation.tfrecords.framing import first_record
 from tf_image_segmentation.tfrecords.manifest import Manifest, file_sha256
 from tf_image_segmentation.tfrecords.record_files import find_files
@@ -50,6 +50,21 @@ class Records:
     def info(self) -> DatasetInfo | None:
         """The data set's description, or None for files without a manifest."""
         return None if self.manifest is None else self.manifest.info
+
+    def described_as(self, name: str | None) -> DatasetInfo:
+        """Returns the data set's description: the registered one called ``name`` if given.
+
+        Raises:
+            DataError: no name is given and the files have no manifest, which would tell.
+        """
+        if name is not None:
+            return get_dataset(name).info
+        if self.info is None:
+            raise DataError(
+                f"{self.files[0]}: records without a manifest do not name their classes; name the "
+                "data set with --dataset, for example --dataset pascal_voc"
+            )
+        return self.info
 
     def dataset(self, shard: int | None = None) -> tf.data.Dataset:
         """Returns the serialized examples of one shard, or of all shards one after the other.

@@ -7,18 +7,45 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+# Wrong ids that an error names.
+_SHOWN_IDS = 10
 
-def check_labels(labels: tf.Tensor, num_classes: int, ignore_label: int | None) -> tf.Operation:
-    """Asserts that every label is a class or the ignore label, the same way on every device.
+
+def check_labels(labels: tf.Tensor, num_classes: int, ignore_label: int | None) -> tf.Tensor:
+    """Returns ``labels`` as int32 once each is a class or the ignore label, on every device.
 
     TensorFlow's own cross entropy raises on a CPU and returns NaN on a GPU.
+
+    Args:
+        labels: integers of any shape.
+        num_classes: number of classes.
+        ignore_label: the one label that is no class; None allows none.
+
+    Raises:
+        TypeError: the labels are not integers.
+        tf.errors.InvalidArgumentError: a label is out of range; the message has up to 10 such ids.
     """
+    labels = tf.convert_to_tensor(labels)
+    if not labels.dtype.is_integer:
+        raise TypeError(f"labels must be integers, got {labels.dtype.name}")
+    # Compared as int64: a narrower cast could wrap a wrong label into the range.
+    labels = tf.cast(labels, tf.int64)
     bad = (labels < 0) | (labels >= num_classes)
+    allowed = f"0..{num_classes - 1}"
     if ignore_label is not None:
         bad &= labels != ignore_label
-    offending = tf.boolean_mask(labels, bad)[:10]
-    rule = f"labels must be 0..{num_classes - 1} or the ignore label {ignore_label}; found"
-    return tf.debugging.Assert(tf.logical_not(tf.reduce_any(bad)), [rule, offending])
+        allowed += f" or the ignore label {ignore_label}"
+
+    def fail() -> tf.Tensor:
+        ids = tf.unique(tf.boolean_mask(labels, bad)).y
+        rule = f"labels must be {allowed}; found"
+        check = tf.debugging.Assert(False, [rule, ids], summarize=_SHOWN_IDS)
+        with tf.control_dependencies([check]):
+            return tf.constant(False)
+
+    # The ids are only collected when they are needed: this runs in every step.
+    with tf.control_dependencies([tf.cond(tf.reduce_any(bad), fail, lambda: tf.constant(True))]):
+        return tf.cast(labels, tf.int32)
 
 
 def cross_entropy_sum(
@@ -43,12 +70,14 @@ def cross_entropy_sum(
         number of labelled pixels), float32 scalars, both 0 where no pixel has a label.
 
     Raises:
+        TypeError: the labels are not integers.
+        ValueError: there is not one weight for each class.
         tf.errors.InvalidArgumentError: a label is neither a class nor the ignore label.
     """
-    labels = tf.cast(labels, tf.int32)
     num_classes = logits.shape[-1]
-    with tf.control_dependencies([check_labels(labels, num_classes, ignore_label)]):
-        labels = tf.identity(labels)
+    if class_weights is not None and len(class_weights) != num_classes:
+        raise ValueError(f"{len(class_weights)} class weights for {num_classes} classes")
+    labels = check_labels(labels, num_classes, ignore_label)
     if ignore_label is None:
         weights = tf.ones(tf.shape(labels), tf.float32)
     else:
@@ -77,9 +106,12 @@ def mean_cross_entropy(
 def class_weights(class_pixels: tuple[int, ...], exponent: float) -> tuple[float, ...] | None:
     """Returns ``(median frequency / frequency) ** exponent`` for each class.
 
+    Exponent 1 is median frequency balancing (Eigen and Fergus, ICCV 2015), with
+    frequencies over the whole set and not over the images that a class occurs in.
+
     Args:
         class_pixels: pixels of each class over the training set; a class without any weighs 1.
-        exponent: 0 gives None, which weighs all pixels alike; 1 is median frequency balancing.
+        exponent: between 0 and 1; 0 gives None, which weighs all pixels alike.
     """
     if exponent == 0:
         return None

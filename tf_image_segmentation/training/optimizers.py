@@ -21,7 +21,16 @@ def _value(variable: Any) -> tf.Variable:
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """Adam (Kingma and Ba, ICLR 2015); equal to ``keras.optimizers.Adam`` without amsgrad."""
+    """Adam (Kingma and Ba, ICLR 2015); equal to ``keras.optimizers.Adam`` without amsgrad.
+
+    Raises:
+        ValueError: amsgrad is asked for.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.amsgrad:
+            raise ValueError("FusedAdam has no amsgrad; use keras.optimizers.Adam for it")
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
         """Updates one variable in place."""

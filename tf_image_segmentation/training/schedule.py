@@ -16,6 +16,15 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
     "poly" is ``rate * (1 - step / steps) ** 0.9`` (Chen et al., "DeepLab", TPAMI 2018, section
     4.1); the warm-up multiplies it by ``(step + 1) / warmup_steps`` at first.
+
+    Args:
+        rate: the rate before decay and after warm-up.
+        steps: steps of the run; "poly" reaches zero there and stays.
+        schedule: "constant" or "poly".
+        warmup_steps: steps of warm-up, 0 for none.
+
+    Raises:
+        ValueError: ``schedule`` is unknown.
     """
 
     def __init__(self, rate: float, steps: int, schedule: str, warmup_steps: int = 0) -> None:

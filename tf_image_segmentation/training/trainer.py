@@ -11,7 +11,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tf_image_segmentation.augmentation import Augmentation
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, choose, get_dataset
+from tf_image_segmentation.datasets.dataset import DataError, choose
 from tf_image_segmentation.evaluation.evaluator import evaluate
 from tf_image_segmentation.input_pipeline import Batch, training_batches
 from tf_image_segmentation.models.fcn import MODELS
@@ -58,7 +58,7 @@ class Trainer:
         model = choose("model", config.model, MODELS)
         self._records = open_records(config.tfrecords, "train")
         self._validation = self._open_validation()
-        self._info = self._dataset_info()
+        self._info = self._records.described_as(config.dataset)
         self._weights = self._class_weights()
         keras.utils.set_random_seed(config.seed)
         self._strategy = tf.distribute.get_strategy()
@@ -93,16 +93,6 @@ class Trainer:
         if manifest is not None and "val" in manifest.splits:
             return open_records(self._config.tfrecords, "val")
         return None
-
-    def _dataset_info(self) -> DatasetInfo:
-        if self._config.dataset is not None:
-            return get_dataset(self._config.dataset).info
-        if self._records.info is None:
-            raise DataError(
-                f"{self._config.tfrecords}: records without a manifest do not name their classes; "
-                "name the data set with --dataset, for example --dataset pascal_voc"
-            )
-        return self._records.info
 
     def _class_weights(self) -> tuple[float, ...] | None:
         if self._recipe.class_balancing and self._records.manifest is None:

@@ -1,4 +1,7 @@
-"""Encodes samples in worker processes, in order and with bounded memory."""
+"""Encodes samples in worker processes, in order and with bounded memory.
+
+Workers import this module and what it imports, so that there must be no TensorFlow in it.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,77 @@
+"""Evaluates a checkpoint on records: every image at its own size, one confusion matrix for all.
+
+Prints pixel accuracy, mean pixel accuracy, mean IoU and frequency weighted IoU, and the IoU and
+accuracy of each class. With --output-dir it also writes metrics.json and confusion_matrix.png.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tf_image_segmentation import command_line
+from tf_image_segmentation.datasets.dataset import DataError
+
+
+def main() -> None:
+    """Parses the command line and evaluates."""
+    parser = command_line.parser(__doc__)
+    add = parser.add_argument
+    add(
+        "--checkpoint",
+        required=True,
+        help="checkpoint prefix, .npz, or a folder such as model/best",
+    )
+    add("--tfrecords", required=True, help="records: a folder, a file or a glob")
+    add("--split", default="val", help="split of a folder of records")
+    add(
+        "--model",
+        choices=("fcn_32s", "fcn_16s", "fcn_8s"),
+        help="the checkpoint's model; None takes what was saved beside it",
+    )
+    add(
+        "--fit",
+        choices=("pad", "resize"),
+        default="pad",
+        help="how images are brought to multiples of 32: padded, or resized and the result resized "
+        "back as the classic system did",
+    )
+    add("--dataset", help="registered data set, for records without a manifest")
+    add("--output-dir", type=Path, help="folder for metrics.json and confusion_matrix.png")
+    args = parser.parse_args()
+
+    command_line.load_tensorflow()
+    from tf_image_segmentation.evaluation import report
+    from tf_image_segmentation.evaluation.evaluator import evaluate
+    from tf_image_segmentation.models.network import Network
+    from tf_image_segmentation.tfrecords.reader import open_records
+
+    if args.output_dir is not None and args.output_dir.exists() and not args.output_dir.is_dir():
+        raise DataError(f"{args.output_dir}: is a file; name a folder with --output-dir")
+    records = open_records(args.tfrecords, args.split)
+    info = records.described_as(args.dataset)
+    network = Network.from_checkpoint(args.checkpoint, args.model)
+    report.check_classes(network.num_classes, info)
+    matrix = evaluate(network, records, info.ignore_label, args.fit, progress=True)
+    metrics = matrix.metrics()
+    report.print_report(network.model_name, metrics, info.class_names)
+    if args.output_dir is not None:
+        args.output_dir.mkdir(parents=True, exist_ok=True)
+        facts = {
+            "model": network.model_name,
+            "checkpoint": args.checkpoint,
+            "dataset": info.name,
+            "tfrecords": args.tfrecords,
+            # Files and patterns have no splits.
+            "split": args.split if Path(args.tfrecords).is_dir() else None,
+            "images": records.num_examples,
+            "fit": args.fit,
+        }
+        report.save_metrics(args.output_dir / "metrics.json", matrix, info.class_names, **facts)
+        report.save_confusion_picture(
+            matrix, info.class_names, args.output_dir / "confusion_matrix.png"
+        )
+        print(f"wrote {args.output_dir}/metrics.json and confusion_matrix.png")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

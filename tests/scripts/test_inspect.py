@@ -1,0 +1,106 @@
+"""The script that shows and checks records, run as a user runs it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
+from tf_image_segmentation.tfrecords import convert
+
+INFO = DatasetInfo("tiny", ("background", "[cat]"), ((0, 0, 0), (250, 0, 0)), ignore_label=255)
+Inspect = Callable[..., Any]
+
+
+@pytest.fixture
+def inspect(run_script: Inspect, monkeypatch: pytest.MonkeyPatch) -> Inspect:
+    monkeypatch.setenv("COLUMNS", "120")
+    return functools.partial(run_script, "inspect_tfrecords.py")
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    splits: dict[str, list[Sample]] = {"train": [], "val": []}
+    for number in range(4):
+        image, mask = tmp_path / f"{number}.png", tmp_path / f"{number}_mask.png"
+        Image.new("RGB", (20, 10), (0, 200, 0)).save(image)
+        labels = np.zeros((10, 20), np.uint8)
+        labels[:, :5], labels[0] = 1, 255
+        Image.fromarray(labels).save(mask)
+        splits["train" if number < 3 else "val"].append(Sample(str(number), image, mask))
+    convert(INFO, splits, tmp_path / "records", num_shards=2, workers=1, progress=False)
+    return tmp_path / "records"
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("│").split("│")]
+
+
+def test_counts_table_and_contact_sheet(inspect: Inspect, records: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    result = inspect(records, "--verify", "--contact-sheet", sheet, "--columns", 2)
+    assert result.returncode == 0, result.stderr
+    assert "train: 3 images in 2 files" in result.stdout
+    assert "val: 1 images in 1 files" in result.stdout
+    rows = [cells(line) for line in result.stdout.splitlines() if line.startswith("│")]
+    assert rows[:3] == [
+        ["0", "background", "405", "67.50%"],
+        ["1", "[cat]", "135", "22.50%"],
+        ["255", "ignored", "60", "10.00%"],
+    ]
+    assert "verified: every record is whole" in result.stdout
+    picture = np.asarray(Image.open(sheet))
+    # Half the image's green and half of the class colour, the four images in two rows of two.
+    cat = (picture == (125, 100, 0)).all(-1)
+    assert cat[: len(cat) // 2].any()
+    assert cat[len(cat) // 2 :].any()
+
+
+def test_damage_ends_with_exit_code_1(inspect: Inspect, records: Path) -> None:  # fault 33
+    path = records / "train-00001-of-00002.tfrecord"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    result = inspect(records, "--verify")
+    assert result.returncode == 1
+    assert "error: " in result.stderr
+    assert "train-00001-of-00002.tfrecord: record 0: " in result.stderr
+    assert "verified" not in result.stdout
+
+
+def test_unknown_split(inspect: Inspect, records: Path) -> None:  # fault 28
+    result = inspect(records, "--split", "test")
+    assert result.returncode == 1
+    assert "'train', 'val'" in result.stderr
+
+
+def test_classic_file_has_unknown_classes(inspect: Inspect, tmp_path: Path) -> None:  # fault 62
+    values: dict[str, Any] = {"height": 2, "width": 3}
+    feature = {
+        key: tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        for key, value in values.items()
+    }
+    for key, raw in {"image_raw": bytes(18), "mask_raw": bytes([0, 0, 37, 37, 37, 255])}.items():
+        feature[key] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[raw]))
+    path, sheet = tmp_path / "pascal.tfrecords", tmp_path / "sheet.png"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        example = tf.train.Example(features=tf.train.Features(feature=feature))
+        writer.write(example.SerializeToString())
+    result = inspect(path, "--contact-sheet", sheet)
+    assert result.returncode == 0, result.stderr
+    assert "pascal.tfrecords: 1 images in 1 files" in result.stdout
+    assert "raw schema" in result.stdout
+    rows = [cells(line) for line in result.stdout.splitlines() if line.startswith("│")]
+    assert [row[1:3] for row in rows] == [
+        ["unknown 0", "2"],
+        ["unknown 37", "3"],
+        ["unknown 255", "1"],
+    ]
+    assert Image.open(sheet).mode == "RGB"

@@ -1,0 +1,190 @@
+"""Prediction at any image size, against slow versions of both ways to fit an image."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_image_segmentation.inference import pad_to_multiple, predict_labels
+from tf_image_segmentation.models import Network, fcn_8s
+
+MEAN = np.array([123.68, 116.78, 103.94], np.float32)
+SIZES = [(31, 33), (1, 1), (1, 200), (200, 1), (32, 64), (48, 80), (45, 50), (65, 95)]
+
+
+class NearestColor:
+    """Stands in for a network: each pixel is the class whose red is nearest to its own."""
+
+    num_classes = 6
+    reds = np.array([0, 50, 100, 150, 200, 250], np.float32)
+
+    def __init__(self):
+        self.shapes = []
+
+    def __call__(self, images):
+        assert images.dtype == np.float32
+        self.shapes.append(tuple(images.shape))
+        return -tf.abs(images[..., :1] - self.reds)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A thin random FCN-8s, its classes balanced so that all of them are predicted."""
+    tf.random.set_seed(4)
+    thin = Network(fcn_8s, num_classes=4, width_multiplier=0.05)
+    for layer in ("pool4_fc", "pool3_fc"):
+        weights = thin.variables_by_name[f"fcn_8s/{layer}/weights"]
+        weights.assign(tf.random.stateless_normal(weights.shape, [1, 2]))
+    logits = thin(np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3)).astype(np.float32))
+    bias = thin.variables_by_name["fcn_8s/vgg_16/fc8/biases"]
+    bias.assign_sub(tf.reduce_mean(logits, axis=[0, 1, 2]))
+    return thin
+
+
+def random_image(height, width, dtype=np.uint8):
+    return np.random.default_rng(height * 1000 + width).integers(0, 256, (height, width, 3), dtype)
+
+
+def padded_by_hand(image):
+    height, width = image.shape[:2]
+    padded = np.tile(MEAN, (math.ceil(height / 32) * 32, math.ceil(width / 32) * 32, 1))
+    padded[:height, :width] = image
+    return padded
+
+
+def legacy_bilinear(image, height, width):
+    """Samples at output * (input size / output size), without the half-pixel shift."""
+    image = image.astype(np.float32)
+    scales = [np.float32(old) / np.float32(new) for old, new in zip(image.shape, (height, width))]  # noqa: B905
+    result = np.empty((height, width, image.shape[2]), np.float32)
+    for row in range(height):
+        y = np.float32(row) * scales[0]
+        top = int(y)
+        bottom = min(top + 1, image.shape[0] - 1)
+        for column in range(width):
+            x = np.float32(column) * scales[1]
+            left = int(x)
+            right = min(left + 1, image.shape[1] - 1)
+            dy, dx = y - np.float32(top), x - np.float32(left)
+            above = image[top, left] + (image[top, right] - image[top, left]) * dx
+            below = image[bottom, left] + (image[bottom, right] - image[bottom, left]) * dx
+            result[row, column] = above + (below - above) * dy
+    return result
+
+
+def legacy_nearest(labels, height, width):
+    result = np.empty((height, width), labels.dtype)
+    for row in range(height):
+        for column in range(width):
+            result[row, column] = labels[
+                min(int(row * labels.shape[0] / height), labels.shape[0] - 1),
+                min(int(column * labels.shape[1] / width), labels.shape[1] - 1),
+            ]
+    return result
+
+
+def nearest_multiple(side):
+    """Half a multiple goes up, as TensorFlow rounded before its version 1.0."""
+    return max(32, math.floor(side / 32 + 0.5) * 32)
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_pad_equals_the_network_on_an_image_padded_by_hand(network, height, width):  # fault 8
+    image = random_image(height, width)
+    logits = network(padded_by_hand(image)[np.newaxis]).numpy()[0]
+    labels = predict_labels(network, image)
+    assert labels.dtype == np.uint8
+    np.testing.assert_array_equal(labels, logits.argmax(axis=-1)[:height, :width])
+    if height * width > 1000:
+        assert len(np.unique(labels)) > 1  # else any two predictions would be equal
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_pad_resamples_no_pixel(height, width):
+    image = random_image(height, width)
+    labels = predict_labels(NearestColor(), image, fit="pad")
+    distances = np.abs(image[..., :1].astype(np.float32) - NearestColor.reds)
+    np.testing.assert_array_equal(labels, distances.argmin(axis=-1))
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_resize_equals_a_slow_version_of_the_classic_way(height, width):  # fault 8
+    image = random_image(height, width)
+    size = nearest_multiple(height), nearest_multiple(width)
+    classify = NearestColor()
+    small = np.argmax(classify(legacy_bilinear(image, *size)[np.newaxis]), axis=-1)[0]
+    network = NearestColor()
+    labels = predict_labels(network, image, fit="resize")
+    assert network.shapes == [(1, *size, 3)]
+    assert labels.dtype == np.uint8
+    assert labels.shape == (height, width)
+    # A pixel within float rounding of the middle between two classes may differ.
+    assert np.mean(labels != legacy_nearest(small, height, width)) < 0.002
+
+
+@pytest.mark.parametrize(("height", "width"), [(45, 50), (1, 200)])
+def test_resize_of_a_real_network(network, height, width):
+    image = random_image(height, width)
+    resized = legacy_bilinear(image, nearest_multiple(height), nearest_multiple(width))
+    small = network(resized[np.newaxis]).numpy()[0].argmax(axis=-1)
+    expected = legacy_nearest(small, height, width)
+    assert np.mean(predict_labels(network, image, "resize") != expected) < 0.005
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"), [(1, 32), (16, 32), (47, 32), (48, 64), (80, 96), (336, 352), (500, 512)]
+)
+def test_resize_goes_to_the_nearest_multiple_and_halves_go_up(side, expected):
+    network = NearestColor()
+    predict_labels(network, np.zeros((side, 32, 3), np.uint8), fit="resize")
+    assert network.shapes == [(1, expected, 32, 3)]
+
+
+def test_both_fits_agree_where_nothing_has_to_be_fitted(network):
+    image = random_image(64, 96)
+    np.testing.assert_array_equal(
+        predict_labels(network, image, "pad"), predict_labels(network, image, "resize")
+    )
+
+
+def test_padding_is_below_and_right_and_of_the_mean_colour():
+    image = random_image(33, 32)
+    padded = pad_to_multiple(image)
+    assert padded.dtype == np.float32
+    np.testing.assert_array_equal(padded, padded_by_hand(image))
+    assert padded.shape == (64, 32, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32, np.float64])
+@pytest.mark.parametrize("fit", ["pad", "resize"])
+def test_the_dtype_of_the_image_changes_nothing(network, dtype, fit):
+    image = random_image(40, 50)
+    np.testing.assert_array_equal(
+        predict_labels(network, image.astype(dtype), fit), predict_labels(network, image, fit)
+    )
+
+
+@pytest.mark.parametrize(
+    "shape", [(4, 4), (4, 4, 1), (4, 4, 4), (1, 4, 4, 3), (0, 4, 3), (4, 0, 3)]
+)
+def test_what_is_no_image_is_refused(shape):
+    with pytest.raises(
+        ValueError, match=r"image must be \[height, width, 3\] with pixels"
+    ) as error:
+        predict_labels(NearestColor(), np.zeros(shape, np.uint8))
+    assert str(shape) in str(error.value)
+
+
+def test_an_unknown_fit_is_refused():
+    with pytest.raises(ValueError, match=r"unknown fit 'crop'; choose from \('pad', 'resize'\)"):
+        predict_labels(NearestColor(), np.zeros((4, 4, 3), np.uint8), fit="crop")
+
+
+def test_more_classes_than_labels_can_hold_are_refused():
+    network = NearestColor()
+    network.num_classes = 257
+    with pytest.raises(ValueError, match="labels are 8-bit, the network has 257 classes"):
+        predict_labels(network, np.zeros((4, 4, 3), np.uint8))

@@ -1,0 +1,100 @@
+"""Tiny records and a tiny network, so that a whole run takes a second or two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
+from tf_image_segmentation.training.config import Recipe, TrainingConfig
+
+INFO = DatasetInfo(
+    name="tiny",
+    class_names=("background", "cat", "dog"),
+    palette=((0, 0, 0), (255, 0, 0), (0, 0, 255)),
+    ignore_label=255,
+)
+RECIPE = Recipe(
+    steps=6,
+    learning_rate=1e-3,
+    batch_size=2,
+    crop_size=(32, 64),
+    schedule="poly",
+    warmup_steps=2,
+    color_distortion="full",
+    weight_decay=1e-4,
+    model_options={"width_multiplier": 0.05, "fc_channels": 128, "fc6_kernel": 1},
+    validation_interval=3,
+)
+
+
+def write_samples(folder: Path, split: str, count: int, label: int | None = None) -> list[Sample]:
+    """Writes images whose class is their brightness, which any network can learn."""
+    rng = np.random.default_rng(count)
+    samples = []
+    for number in range(count):
+        brightness = 30 + 90 * (number % 3)
+        image = Image.fromarray(rng.integers(0, 30, (40, 48, 3), np.uint8) + np.uint8(brightness))
+        mask = np.full((40, 48), number % 3, np.uint8)
+        mask[0] = 255
+        if label is not None:
+            mask[:] = label
+        path = folder / f"{split}{number}"
+        image.save(path.with_suffix(".jpg"), quality=95)
+        Image.fromarray(mask).save(path.with_suffix(".png"))
+        samples.append(Sample(path.name, path.with_suffix(".jpg"), path.with_suffix(".png")))
+    return samples
+
+
+@pytest.fixture
+def make_records(tmp_path: Path) -> Callable[..., Path]:
+    """make_records(name, label=None) -> folder of 5 training and 2 validation records."""
+
+    def make(name: str = "records", label: int | None = None, train_count: int = 5) -> Path:
+        from tf_image_segmentation.tfrecords import convert
+
+        images = tmp_path / f"{name}_images"
+        images.mkdir()
+        splits = {
+            "train": write_samples(images, "train", train_count, label),
+            "val": write_samples(images, "val", 2),
+        }
+        convert(INFO, splits, tmp_path / name, num_shards=2, workers=1, progress=False)
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def make_config(make_records: Callable[..., Path], tmp_path: Path) -> Callable[..., TrainingConfig]:
+    """make_config(run, **recipe fields) -> configuration of a tiny run on the same records."""
+    records = make_records()
+
+    def make(run: str = "run", model: str = "fcn_32s", **changes: object) -> TrainingConfig:
+        fields = {name: changes.pop(name) for name in list(changes) if name in _RUN_FIELDS}
+        config = TrainingConfig(
+            model=model,
+            recipe=replace(RECIPE, **changes),
+            tfrecords=str(records),
+            run_dir=tmp_path / run,
+            checkpoint_interval=2,
+        )
+        return replace(config, **fields)
+
+    return make
+
+
+_RUN_FIELDS = {
+    "tfrecords",
+    "val_tfrecords",
+    "init_checkpoint",
+    "seed",
+    "dataset",
+    "checkpoint_interval",
+    "keep_checkpoints",
+}

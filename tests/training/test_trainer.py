@@ -1,0 +1,389 @@
+"""Whole runs of a tiny network: what they write, how they resume, and what stops them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_image_segmentation.datasets import DataError
+from tf_image_segmentation.models import Network
+from tf_image_segmentation.tfrecords import open_records
+from tf_image_segmentation.training.trainer import Trainer, train
+
+
+def run_quietly(config, resume=False):
+    return train(config, resume=resume, progress=False)
+
+
+def losses(config) -> dict[int, float]:
+    lines = (config.run_dir / "metrics.jsonl").read_text().splitlines()
+    steps = [json.loads(line) for line in lines]
+    assert len({line["step"] for line in steps if "loss" in line}) == sum(
+        "loss" in line for line in steps
+    )
+    return {line["step"]: line["loss"] for line in steps if "loss" in line}
+
+
+class StopAfter:
+    """Stands in for the receiver of signals: SIGTERM arrives during the given step."""
+
+    def __init__(self, monkeypatch, step: int, action=None) -> None:
+        original = Trainer._run_step
+
+        def run_step(trainer, function, batch, number):
+            loss = original(trainer, function, batch, number)
+            if number == step:
+                (action or (lambda: os.kill(os.getpid(), signal.SIGTERM)))()
+            return loss
+
+        monkeypatch.setattr(Trainer, "_run_step", run_step)
+
+
+def test_a_run_writes_what_it_promises(make_config):
+    config = make_config()
+    result = run_quietly(config)
+    assert (result.step, result.exit_code) == (6, 0)
+    assert sorted(losses(config)) == [1, 2, 3, 4, 5, 6]
+    stored = json.loads((config.run_dir / "config.json").read_text())
+    assert stored["recipe"]["crop_size"] == [32, 64]
+    assert stored["environment"]["tensorflow"] == tf.__version__
+    assert len(stored["data_sha256"]) == 2
+    validations = [
+        line
+        for line in map(json.loads, (config.run_dir / "metrics.jsonl").open())
+        if "val_mean_iou" in line
+    ]
+    assert [line["step"] for line in validations] == [3, 6]
+    assert result.best_mean_iou == max(line["val_mean_iou"] for line in validations)
+    checkpoints = sorted(p.stem for p in (config.run_dir / "checkpoints").glob("*.index"))
+    assert checkpoints == ["ckpt-2", "ckpt-4", "ckpt-6"]
+    for kind in ("best", "last"):
+        folder = config.run_dir / "model" / kind
+        assert len(list(folder.glob("*.index"))) == 1
+        assert "fcn_32s/vgg_16/fc8/weights" in dict(tf.train.list_variables(str(folder)))
+        assert Network.from_checkpoint(folder).num_classes == 3
+    events = list((config.run_dir / "tensorboard").glob("events*"))
+    tags = {
+        value.tag
+        for event in events
+        for e in tf.compat.v1.train.summary_iterator(str(event))
+        for value in e.summary.value
+    }
+    assert {"val_mean_iou", "image, truth, prediction/0"} <= tags
+
+
+def test_validation_equals_an_evaluation_of_the_saved_model(make_config):
+    from tf_image_segmentation.evaluation import evaluate
+
+    config = make_config()
+    result = run_quietly(config)
+    network = Network.from_checkpoint(config.run_dir / "model" / "last")
+    matrix = evaluate(network, open_records(config.tfrecords, "val"), 255)
+    assert matrix.metrics().mean_iou == pytest.approx(result.mean_iou, abs=1e-12)
+
+
+def test_same_seed_same_losses_other_seed_other(make_config):
+    first, again, other = make_config("a"), make_config("b"), make_config("c", seed=1)
+    for config in (first, again, other):
+        run_quietly(config)
+    assert losses(first) == losses(again)
+    assert losses(first) != losses(other)
+
+
+def test_training_learns(make_config):
+    config = make_config(
+        steps=60, validation_interval=60, learning_rate=3e-3, weight_decay=0.0,
+        color_distortion="none", scale_range=None, checkpoint_interval=60,
+    )
+    run_quietly(config)
+    values = list(losses(config).values())
+    assert np.mean(values[-10:]) < 0.8 * np.log(3) < np.mean(values[:3])
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4])
+def test_a_resumed_run_continues_the_same_curve(make_config, monkeypatch, stop):
+    # faults 43 and 51
+    whole, parts = make_config("whole"), make_config("parts")
+    run_quietly(whole)
+    with monkeypatch.context() as patch:
+        StopAfter(patch, stop)
+        result = run_quietly(parts)
+    assert (result.step, result.exit_code) == (stop, 143)
+    assert sorted(losses(parts)) == list(range(1, stop + 1))
+    result = run_quietly(parts, resume=True)
+    assert (result.step, result.exit_code) == (6, 0)
+    assert losses(parts) == losses(whole)
+
+
+def test_a_killed_run_resumes_from_its_last_checkpoint(make_config, monkeypatch):
+    # faults 44 and 51: SIGKILL between checkpoints loses the steps since, and they come out equal.
+    whole, killed = make_config("whole"), make_config("killed")
+    run_quietly(whole)
+
+    class Killed(BaseException):
+        pass
+
+    def die():
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        StopAfter(patch, 5, die)
+        with pytest.raises(Killed):
+            run_quietly(killed)
+    (killed.run_dir / "checkpoints" / "ckpt-6_temp").mkdir()
+    with (killed.run_dir / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 5, "lo')
+    run_quietly(killed, resume=True)
+    assert losses(killed) == losses(whole)
+    assert not (killed.run_dir / "checkpoints" / "ckpt-6_temp").exists()
+
+
+def test_a_run_that_is_there_is_not_overwritten(make_config):
+    config = make_config()
+    run_quietly(config)
+    before = (config.run_dir / "metrics.jsonl").read_bytes()
+    with pytest.raises(DataError, match="holds a run already; continue it with --resume"):
+        run_quietly(config)
+    assert (config.run_dir / "metrics.jsonl").read_bytes() == before
+
+
+def test_resume_refuses_another_configuration(make_config, make_records):
+    # fault 50
+    config = make_config()
+    run_quietly(config)
+    for other, difference in [
+        (make_config(learning_rate=2e-3), "recipe.learning_rate: 0.001 before, 0.002 now"),
+        (make_config(model="fcn_16s"), "model: fcn_32s before, fcn_16s now"),
+        (make_config(seed=4), "seed: 0 before, 4 now"),
+        (make_config(tfrecords=str(make_records("other", train_count=4))), "data_sha256"),
+    ]:
+        with pytest.raises(DataError, match=f"cannot resume.*\n.*{difference}"):
+            run_quietly(other, resume=True)
+
+
+def test_garbled_state_file_and_corrupt_newest_checkpoint(make_config, capsys):
+    # faults 46 and 47
+    config = make_config()
+    run_quietly(config)
+    folder = config.run_dir / "checkpoints"
+    (folder / "checkpoint").write_bytes(b"\x00garbage")
+    newest = folder / "ckpt-6.data-00000-of-00001"
+    newest.write_bytes(newest.read_bytes()[:100])
+    expected = losses(config)
+    run_quietly(config, resume=True)
+    output = capsys.readouterr().out
+    assert "ckpt-6: not usable" in output and "at step 4" in output
+    assert losses(config) == expected
+
+
+def test_resume_without_a_usable_checkpoint_is_an_error(make_config):
+    # fault 46
+    config = make_config()
+    run_quietly(config)
+    shutil.rmtree(config.run_dir / "checkpoints")
+    with pytest.raises(DataError, match="no usable checkpoint to resume from"):
+        run_quietly(config, resume=True)
+
+
+def test_two_trainers_in_one_folder(make_config):
+    # fault 52
+    config = make_config()
+    trainer = Trainer(config, progress=False)
+    with pytest.raises(DataError, match="another training process is writing to this folder"):
+        Trainer(config, resume=True, progress=False)
+    trainer.run()
+
+
+def test_label_out_of_range_names_the_record(make_config, tmp_path):
+    # fault 40: no manifest vouches for the labels of a classic file
+    config = make_config()
+    records = tmp_path / "classic.tfrecords"
+    mask = np.full((40, 48), 7, np.uint8)
+    with tf.io.TFRecordWriter(str(records)) as writer:
+        for _ in range(2):
+            features = {
+                "height": tf.train.Feature(int64_list=tf.train.Int64List(value=[40])),
+                "width": tf.train.Feature(int64_list=tf.train.Int64List(value=[48])),
+            }
+            for name, array in (("image_raw", np.zeros((40, 48, 3), np.uint8)), ("mask_raw", mask)):
+                raw = tf.train.BytesList(value=[array.tobytes()])
+                features[name] = tf.train.Feature(bytes_list=raw)
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString())
+    import tf_image_segmentation.datasets.dataset as registry
+
+    conftest_info = open_records(config.tfrecords).info
+    registry._REGISTRY["tiny"] = registry.Dataset(conftest_info, lambda root, split: iter(()))
+    try:
+        classic = replace(config, tfrecords=str(records), dataset="tiny")
+        message = r"step 1, records \['classic.*labels must be 0..2 or the ignore label 255.*7"
+        with pytest.raises(DataError, match=message):
+            run_quietly(classic)
+    finally:
+        del registry._REGISTRY["tiny"]
+
+
+def test_records_without_a_manifest_need_their_classes_named(make_config):
+    config = make_config()
+    records = next(open_records(config.tfrecords, "train").files.__iter__())
+    with pytest.raises(DataError, match="name the data set with --dataset"):
+        run_quietly(replace(config, tfrecords=str(records)))
+    assert not config.run_dir.exists()
+
+
+def test_all_void_records_train_with_loss_zero(make_config, make_records):
+    # fault 41
+    config = make_config(
+        tfrecords=str(make_records("void", label=255)), weight_decay=0.0
+    )
+    result = run_quietly(config)
+    assert result.exit_code == 0
+    assert set(losses(config).values()) == {0.0}
+
+
+def test_loss_that_is_not_finite_stops_the_run(make_config):
+    # fault 42
+    config = make_config(learning_rate=1e30, schedule="constant", warmup_steps=0)
+    with pytest.raises(DataError, match=r"step \d: the loss is (nan|inf) for records \['train\d"):
+        run_quietly(config)
+    for file in (config.run_dir / "checkpoints").glob("ckpt-0.index"):
+        reader = tf.train.load_checkpoint(str(file.with_suffix("")))
+        for name, shape in reader.get_variable_to_shape_map().items():
+            if shape:
+                assert np.all(np.isfinite(reader.get_tensor(name)))
+        break
+    else:
+        pytest.fail("the checkpoint from before the first step is gone")
+
+
+def test_what_cannot_train_is_found_at_the_start(make_config):
+    # fault 54
+    config = make_config()
+    with pytest.raises(DataError, match="batch size 6 is larger than the data set of 5 examples"):
+        run_quietly(make_config(batch_size=6))
+    with pytest.raises(DataError, match=r"multiples of 32, got 100x64; the nearest is 96x64"):
+        make_config(crop_size=(100, 64))
+    for changes, message in [
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"optimizer": "adagrad"}, "unknown optimizer 'adagrad'; choose from"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"scale_range": (2.0, 1.0)}, "two positive factors in order"),
+        ({"color_distortion": "wild"}, "unknown color_distortion 'wild'"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            make_config(**changes)
+    with pytest.raises(DataError, match="unknown model 'fcn_4s'; choose from"):
+        run_quietly(make_config(model="fcn_4s"))
+    assert not config.run_dir.exists()
+
+
+def test_out_of_memory_says_what_to_change(make_config, monkeypatch):
+    # fault 54
+    from tf_image_segmentation.training.step import TrainingStep
+
+    def exhausted(self, images, masks):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(TrainingStep, "__call__", exhausted)
+    with pytest.raises(DataError, match=r"out of memory with batch size 2 and crop size \(32, 64\)"):
+        run_quietly(make_config())
+
+
+def test_a_save_that_fails_leaves_the_earlier_checkpoints(make_config, monkeypatch):
+    # fault 45
+    config = make_config()
+    original = tf.train.CheckpointManager.save
+
+    def full(manager, checkpoint_number=None, **options):
+        if checkpoint_number == 4:
+            (config.run_dir / "checkpoints" / "ckpt-4_temp").mkdir()
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+        return original(manager, checkpoint_number=checkpoint_number, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.train.CheckpointManager, "save", full)
+        with pytest.raises(DataError, match="saving step 4 failed .No space left on device"):
+            run_quietly(config)
+    assert not list((config.run_dir / "checkpoints").glob("ckpt-4*"))
+    assert run_quietly(config, resume=True).exit_code == 0
+
+
+def test_stages_start_from_one_another(make_config, capsys):
+    run_quietly(make_config("32"))
+    first = make_config("32").run_dir / "model" / "best"
+    config = make_config("16", model="fcn_16s", init_checkpoint=str(first))
+    run_quietly(config)
+    assert "left as initialised: fcn_16s/pool4_fc/weights" in capsys.readouterr().out
+    eighth = make_config(
+        "8", model="fcn_8s", init_checkpoint=str(config.run_dir / "model" / "best")
+    )
+    run_quietly(eighth)
+    assert Network.from_checkpoint(eighth.run_dir / "model" / "last").model_name == "fcn_8s"
+
+
+def test_checkpoint_of_other_shapes_is_refused_before_anything_is_written(make_config):
+    # fault 48
+    run_quietly(make_config("first"))
+    wide = make_config(
+        "wide",
+        init_checkpoint=str(make_config("first").run_dir / "model" / "last"),
+        model_options={"width_multiplier": 0.1, "fc_channels": 128, "fc6_kernel": 1},
+    )
+    with pytest.raises(DataError, match=r"does not fit fcn_32s:\n.*conv1_1/weights: \[3, 3, 3, 3\]"):
+        run_quietly(wide)
+    assert not wide.run_dir.exists()
+
+
+def test_momentum_and_balancing_and_bfloat16_train(make_config):
+    config = make_config(
+        optimizer="momentum", class_balancing=1.0, compute_dtype="bfloat16", learning_rate=1e-4
+    )
+    run_quietly(config)
+    assert all(np.isfinite(list(losses(config).values())))
+
+
+def test_damaged_records_name_the_shard(make_config):
+    # fault 33
+    config = make_config()
+    shard = open_records(config.tfrecords, "train").files[1]
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(DataError, match=f"{shard.name}: record"):
+        run_quietly(config)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_script_finishes_the_step_on_a_signal(make_config, repository, number, code):
+    # fault 43
+    config = make_config(steps=100_000)
+    command = [
+        sys.executable, repository / "scripts" / "train_fcn32s.py",
+        "--tfrecords", config.tfrecords, "--run-dir", config.run_dir, "--recipe", "shapes",
+        "--steps", "100000", "--batch-size", "1", "--crop-size", "32",
+    ]
+    process = subprocess.Popen(
+        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    metrics = config.run_dir / "metrics.jsonl"
+    deadline = time.monotonic() + 300
+    while not (metrics.exists() and metrics.stat().st_size > 300):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == code, output
+    assert "finishing this step" in output and "--resume goes on" in output
+    last = max(losses(config))
+    assert (config.run_dir / "checkpoints" / f"ckpt-{last}.index").exists()

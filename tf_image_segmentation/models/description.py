@@ -1,0 +1,74 @@
+"""What model a checkpoint holds: what was saved beside it, or what its shapes tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo
+from tf_image_segmentation.models import checkpoints
+from tf_image_segmentation.models.fcn import MODELS
+
+_FULL_WIDTH = 64  # channels of conv1_1 in VGG-16
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is needed to build the network of a checkpoint.
+
+    Attributes:
+        model: "fcn_32s", "fcn_16s" or "fcn_8s".
+        num_classes: number of classes.
+        compute_dtype: type of the convolutions that it was trained with.
+        model_options: passed to the model function.
+        dataset: classes and palette, None for a checkpoint from elsewhere.
+    """
+
+    model: str
+    num_classes: int
+    compute_dtype: str = "float32"
+    model_options: dict[str, Any] = field(default_factory=dict)
+    dataset: DatasetInfo | None = None
+
+
+def describe(path: str | Path) -> Description:
+    """Describes the model of a checkpoint.
+
+    Raises:
+        DataError: there is no checkpoint, or it holds no FCN.
+    """
+    saved = checkpoints.read_description(Path(path))
+    if not saved:
+        return _from_shapes(Path(path))
+    dataset = saved.get("dataset")
+    return Description(
+        model=saved["model"],
+        num_classes=saved["num_classes"],
+        compute_dtype=saved["compute_dtype"],
+        model_options=saved["model_options"],
+        dataset=dataset and DatasetInfo.from_json(dataset),
+    )
+
+
+def _from_shapes(path: Path) -> Description:
+    weights = checkpoints.open_weights(path)
+    scope = checkpoints.source_scope(weights)
+    if scope not in MODELS:
+        raise DataError(
+            f"{weights.path}: holds a VGG-16 classifier, not one of {', '.join(MODELS)}; train one "
+            "from it first"
+        )
+    vgg = f"{scope}/vgg_16"
+    try:
+        *_, num_classes = weights.shapes[f"{vgg}/fc8/weights"]
+        width = weights.shapes[f"{vgg}/conv1/conv1_1/weights"][-1] / _FULL_WIDTH
+        fc6_kernel, _, _, fc_channels = weights.shapes[f"{vgg}/fc6/weights"]
+    except KeyError as error:
+        raise DataError(f"{weights.path}: holds no {error.args[0]}") from error
+    options = {
+        "width_multiplier": width,
+        "fc_channels": round(fc_channels / width),
+        "fc6_kernel": fc6_kernel,
+    }
+    return Description(scope, num_classes, model_options=options)
