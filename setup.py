@@ -22,7 +22,9 @@ def read_requirements() -> dict[str, list[str]]:
 
 
 REQUIREMENTS = read_requirements()
-VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tf_image_segmentation/__init__.py").read_text())
+VERSION = re.search(
+    r'__version__ = "(.+)"', (HERE / "tf_image_segmentation/__init__.py").read_text()
+)
 
 setup(
     name="tf_image_segmentation",

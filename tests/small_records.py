@@ -50,7 +50,7 @@ def write_records(
 
     source = folder / "source"
     source.mkdir(parents=True)
-    samples = {}
+    samples: dict[str, list[Sample]] = {}
     for split, split_examples in splits.items():
         samples[split] = []
         for number, (image, mask) in enumerate(split_examples):

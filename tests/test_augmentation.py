@@ -255,7 +255,9 @@ def test_colours_stay_in_range_and_the_mask_stays(fast):
     image = rng.choice(np.array([0.0, 3.0, 128.0, 255.0], np.float32), (20, 20, 3))
     mask = rng.choice(np.array([0, 1, 255], np.uint8), (20, 20))
     changed = []
-    for found_image, found_mask in eagerly(partial(random_color_distortion, fast=fast), image, mask):
+    for found_image, found_mask in eagerly(
+        partial(random_color_distortion, fast=fast), image, mask
+    ):
         assert found_image.min() >= 0.0
         assert found_image.max() <= 255.0
         assert found_image.dtype == np.float32

@@ -58,7 +58,7 @@ def padded_by_hand(image):
 def legacy_bilinear(image, height, width):
     """Samples at output * (input size / output size), without the half-pixel shift."""
     image = image.astype(np.float32)
-    scales = [np.float32(old) / np.float32(new) for old, new in zip(image.shape, (height, width))]  # noqa: B905
+    scales = np.float32(image.shape[:2]) / np.float32([height, width])
     result = np.empty((height, width, image.shape[2]), np.float32)
     for row in range(height):
         y = np.float32(row) * scales[0]

@@ -26,11 +26,10 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 def load_tensorflow() -> None:
     """Imports TensorFlow without the lines that it logs before a program can set a log level.
 
-    With ``TF_CPP_MIN_LOG_LEVEL`` set in the environment, nothing is held back.
+    With ``TF_CPP_MIN_LOG_LEVEL`` set to 0 or 1 in the environment, nothing is held back.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") in ("0", "1"):
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     sys.stderr.flush()
     stderr = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from tf_image_segmentation.training.config import Recipe
 
-# PASCAL VOC 2012 with Berkeley SBD, mode 2 (11127 images): the classic system's recipe, ten epochs a
-# stage. It published a mean IoU of 62.70 / 63.52 / 63.65 percent on RV-VOC12.
+# PASCAL VOC 2012 with Berkeley SBD, mode 2 (11127 images): the classic system's recipe, ten epochs
+# a stage. It published a mean IoU of 62.70 / 63.52 / 63.65 percent on RV-VOC12.
 _VOC_FCN_32S = Recipe(steps=111_270, learning_rate=1e-6)
 
 # CamVid, 11 classes, from the VGG-16 ImageNet convolutions. There are no pretrained weights for the

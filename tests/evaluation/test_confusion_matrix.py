@@ -132,7 +132,9 @@ def test_a_label_out_of_range_is_an_error(ignore_label, bad):  # fault 55
 
 
 def test_without_an_ignore_label_255_is_an_error():  # fault 55
-    with pytest.raises(ValueError, match=r"label ids must be 0\.\.2; found \(id: pixels\) {255: 1}"):
+    with pytest.raises(
+        ValueError, match=r"label ids must be 0\.\.2; found \(id: pixels\) {255: 1}"
+    ):
         ConfusionMatrix(3).update(np.array([0, 255], np.uint8), np.array([0, 0], np.uint8))
 
 

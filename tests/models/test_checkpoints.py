@@ -47,9 +47,7 @@ def write_v1(path, values: dict[str, np.ndarray]) -> None:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         variables = [tf.compat.v1.Variable(value, name=name) for name, value in values.items()]
         session.run(tf.compat.v1.global_variables_initializer())
-        saver = tf.compat.v1.train.Saver(
-            variables, write_version=tf.compat.v1.train.SaverDef.V1
-        )
+        saver = tf.compat.v1.train.Saver(variables, write_version=tf.compat.v1.train.SaverDef.V1)
         saver.save(session, str(path), write_meta_graph=False, write_state=False)
 
 

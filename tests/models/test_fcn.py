@@ -196,9 +196,7 @@ def test_unknown_skip_fusion_lists_the_choices():
 def test_dropout_follows_from_its_seed_alone():
     network = Network(fcn_32s, 5, **THIN)
     images = random_images(1, 64, 64)
-    seeded = tf.function(
-        lambda seed: network(images, is_training=True, dropout_seed=seed)
-    )
+    seeded = tf.function(lambda seed: network(images, is_training=True, dropout_seed=seed))
     first = seeded(tf.constant([3, 4]))
     np.testing.assert_array_equal(first, seeded(tf.constant([3, 4])))
     assert np.any(first != seeded(tf.constant([3, 5])))

@@ -162,15 +162,5 @@ def missing_files(samples: Iterable[Sample]) -> dict[str, str]:
     for sample in samples:
         absent = [str(path) for path in (sample.image, sample.mask) if not path.is_file()]
         if absent:
-            missing[sample.image_id] = " and ".join(absent)
+            missing[sample.image_id] = ", ".join(f"{path}: missing" for path in absent)
     return missing
-
-
-def check_files_exist(samples: Iterable[Sample]) -> None:
-    """Raises one `DataError` that counts the samples that miss a file and names the first 20."""
-    missing = list(missing_files(samples).values())
-    if missing:
-        raise DataError(
-            f"{len(missing)} samples miss their image or mask: {_shorten(missing)}; complete the "
-            "data set or shorten its lists"
-        )

@@ -54,21 +54,25 @@ class Weights:
 def resolve(path: Path) -> Path:
     """Returns the file or checkpoint prefix that ``path`` means.
 
-    A folder means its newest checkpoint: what its ``checkpoint`` file says, else the highest number.
+    A folder means its newest checkpoint: what its ``checkpoint`` file says, else the last number.
 
     Raises:
         DataError: there is no such file, or it is of a kind that is never loaded.
     """
     if path.is_dir():
         if (path / "saved_model.pb").exists():
-            raise DataError(f"{path}: a SavedModel is a program and is not loaded as weights; "
-                            "give a TensorFlow checkpoint or an .npz")
+            raise DataError(
+                f"{path}: a SavedModel is a program and is not loaded as weights; "
+                "give a TensorFlow checkpoint or an .npz"
+            )
         return _newest_in(path)
     if path.suffix in (".index", ".meta") or ".data-" in path.name:
         path = path.with_name(re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", path.name))
     if not path.is_file() and not Path(f"{path}.index").is_file():
-        raise DataError(f"{path}: no checkpoint there; give the prefix of a TensorFlow checkpoint "
-                        "(without .index), an old single-file checkpoint, or an .npz")
+        raise DataError(
+            f"{path}: no checkpoint there; give the prefix of a TensorFlow checkpoint "
+            "(without .index), an old single-file checkpoint, or an .npz"
+        )
     return path
 
 
@@ -117,8 +121,10 @@ def open_weights(path: Path) -> Weights:
     if path.suffix == ".npz":
         return _open_npz(path)
     if path.suffix in (".h5", ".hdf5", ".keras", ".pkl", ".pickle", ".npy", ".pth", ".pt"):
-        raise DataError(f"{path}: {path.suffix} files are not loaded, because they can carry code; "
-                        "give a TensorFlow checkpoint or an .npz keyed by slim names")
+        raise DataError(
+            f"{path}: {path.suffix} files are not loaded, because they can carry code; "
+            "give a TensorFlow checkpoint or an .npz keyed by slim names"
+        )
     try:
         reader = tf.train.load_checkpoint(str(path))
         shapes = {n: tuple(shape) for n, shape in reader.get_variable_to_shape_map().items()}
@@ -135,8 +141,10 @@ def source_scope(weights: Weights) -> str:
         if name.endswith("/" + _ANCHOR):
             return name.removesuffix("/" + _ANCHOR)
     some = ", ".join(sorted(weights.shapes)[:5]) or "nothing"
-    raise DataError(f"{weights.path}: holds no VGG-16 or FCN weights by slim names "
-                    f"(no {_ANCHOR}); it holds {some} ...")
+    raise DataError(
+        f"{weights.path}: holds no VGG-16 or FCN weights by slim names "
+        f"(no {_ANCHOR}); it holds {some} ..."
+    )
 
 
 def _layer(name: str) -> str:
@@ -160,8 +168,10 @@ def restore(
     weights = open_weights(path)
     source = source_scope(weights)
     if _STRIDES.get(source, 32) < _STRIDES.get(model, 8):
-        raise DataError(f"{weights.path}: holds {source}, which is finer than {model}; a network "
-                        "starts from the same stride or a coarser one")
+        raise DataError(
+            f"{weights.path}: holds {source}, which is finer than {model}; a network "
+            "starts from the same stride or a coarser one"
+        )
     layers = {_layer(name) for name in variables}
     if unknown := sorted(set(new_layers) - layers):
         raise DataError(f"unknown new layers {unknown}; {model} has {sorted(layers)}")
@@ -180,9 +190,12 @@ def restore(
         else:
             wrong.append(f"  {source_name}: {list(found)} in the file, {list(shape)} wanted")
     if wrong:
-        raise DataError(f"{weights.path} does not fit {model}:\n" + "\n".join(wrong) +
-                        "\nname layers to be left as initialised as new layers, or change the "
-                        "model's options to those of the checkpoint")
+        raise DataError(
+            f"{weights.path} does not fit {model}:\n"
+            + "\n".join(wrong)
+            + "\nname layers to be left as initialised as new layers, or change the "
+            "model's options to those of the checkpoint"
+        )
     for name, value in {name: _read(weights, taken[name]) for name in taken}.items():
         variables[name].assign(value)
     unused = sorted(set(weights.shapes) - set(taken.values()))

@@ -136,7 +136,7 @@ class Network(tf.Module):
         """Returns the logits, float32 [batch, height, width, num_classes].
 
         Args:
-            images: [batch, height, width, 3], RGB, 0..255, any numeric dtype, sides multiples of 32.
+            images: [batch, height, width, 3], RGB, 0..255, any numeric dtype, sides of 32s.
             is_training: whether dropout is active.
             dropout_seed: int32 [2]; with it, dropout follows from the seed alone.
 

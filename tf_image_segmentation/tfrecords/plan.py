@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from tf_image_segmentation.datasets.dataset import DataError, Sample
-from tf_image_segmentation.datasets.lists import check_disjoint
+from tf_image_segmentation.datasets.lists import check_disjoint, missing_files
 
 SKIP_BAD_HINT = "mend them, or leave them out (--skip-bad)"
 
@@ -38,7 +38,7 @@ def plan_conversion(
     check_disjoint(
         {name: [s.image_id for s in samples] for name, samples in samples_by_split.items()}
     )
-    missing = {name: _missing_files(samples) for name, samples in samples_by_split.items()}
+    missing = {name: missing_files(samples) for name, samples in samples_by_split.items()}
     reasons = [reason for by_id in missing.values() for reason in by_id.values()]
     if reasons and not skip_bad:
         # The way out comes last, because the list may be longer than a screen.
@@ -69,15 +69,6 @@ def chunks(samples: Sequence[Sample], num_chunks: int) -> list[Sequence[Sample]]
     num_chunks = min(num_chunks, len(samples))
     bounds = [len(samples) * number // num_chunks for number in range(num_chunks + 1)]
     return [samples[start:end] for start, end in pairwise(bounds)]
-
-
-def _missing_files(samples: Iterable[Sample]) -> dict[str, str]:
-    reasons = {}
-    for sample in samples:
-        paths = [path for path in (sample.image, sample.mask) if not path.is_file()]
-        if paths:
-            reasons[sample.image_id] = ", ".join(f"{path}: missing" for path in paths)
-    return reasons
 
 
 def _in_order(split: str, samples: Sequence[Sample], seed: int) -> list[Sample]:

@@ -12,8 +12,14 @@ from tf_image_segmentation.recipes import RECIPES
 from tf_image_segmentation.training.config import Recipe, TrainingConfig
 
 # Options of this name replace the recipe's value.
-_OVERRIDES = ("steps", "batch_size", "crop_size", "learning_rate", "compute_dtype",
-              "validation_interval")
+_OVERRIDES = (
+    "steps",
+    "batch_size",
+    "crop_size",
+    "learning_rate",
+    "compute_dtype",
+    "validation_interval",
+)
 
 
 def _recipes_text(model: str) -> str:
@@ -58,8 +64,11 @@ def _parser(model: str, description: str) -> argparse.ArgumentParser:
     add("--keep-checkpoints", type=int, default=3, help="how many of the newest checkpoints stay")
     add("--dataset", help="registered data set, for records without a manifest")
     add("--seed", type=int, default=0, help="decides everything that is random")
-    add("--resume", action="store_true",
-        help="continue the run in --run-dir; without it, a folder with a run is refused")
+    add(
+        "--resume",
+        action="store_true",
+        help="continue the run in --run-dir; without it, a folder with a run is refused",
+    )
     return parser
 
 

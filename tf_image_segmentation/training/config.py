@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,10 @@ from tf_image_segmentation.datasets.dataset import DataError
 
 OPTIMIZERS = ("adam", "momentum")
 COLOR_DISTORTIONS = ("none", "fast", "full")
+
+
+def _size(sides: Iterable[int]) -> str:
+    return "x".join(str(side) for side in sides)
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,13 @@ class Recipe:
             (self.validation_interval < 1, "validation_interval must be at least 1"),
             (
                 any(side < 32 or side % 32 for side in self.crop_size),
-                f"crop_size must be multiples of 32, got {self.crop_size[0]}x{self.crop_size[1]}; "
-                f"the nearest is {'x'.join(str(max(1, round(s / 32)) * 32) for s in self.crop_size)}",
+                f"crop_size must be multiples of 32, got {_size(self.crop_size)}; the nearest is "
+                + _size(max(1, round(side / 32)) * 32 for side in self.crop_size),
             ),
-            (not self.learning_rate > 0, f"learning_rate must be above 0, got {self.learning_rate}"),
+            (
+                not self.learning_rate > 0,
+                f"learning_rate must be above 0, got {self.learning_rate}",
+            ),
             (
                 self.optimizer not in OPTIMIZERS,
                 f"unknown optimizer {self.optimizer!r}; choose from {OPTIMIZERS}",
@@ -78,8 +85,7 @@ class Recipe:
                 f"choose from {COLOR_DISTORTIONS}",
             ),
             (
-                self.scale_range is not None
-                and not 0 < self.scale_range[0] <= self.scale_range[1],
+                self.scale_range is not None and not 0 < self.scale_range[0] <= self.scale_range[1],
                 f"scale_range must be two positive factors in order, got {self.scale_range}",
             ),
         ]

@@ -58,7 +58,7 @@ class Checkpoints:
         for step, prefix in sorted(self._numbered(), reverse=True):
             try:
                 self._checkpoint.restore(str(prefix)).assert_consumed()
-            except (tf.errors.OpError, AssertionError, ValueError) as error:
+            except Exception as error:  # a damaged file raises whatever its damage leads to
                 reason = str(error).splitlines()[0]
                 tqdm.write(f"{prefix}: not usable ({reason}); trying the one before")
                 continue

@@ -51,9 +51,7 @@ class Trainer:
     Everything that can be found wrong with the inputs is found here, before the first step.
     """
 
-    def __init__(
-        self, config: TrainingConfig, resume: bool = False, progress: bool = True
-    ) -> None:
+    def __init__(self, config: TrainingConfig, resume: bool = False, progress: bool = True) -> None:
         self._config, self._recipe, self._progress = config, config.recipe, progress
         model = choose("model", config.model, MODELS)
         self._records = open_records(config.tfrecords, "train")
@@ -97,9 +95,9 @@ class Trainer:
     def _class_weights(self) -> tuple[float, ...] | None:
         if self._recipe.class_balancing and self._records.manifest is None:
             raise DataError("class balancing needs records with a manifest, which counts pixels")
-        pixels = ()
-        if self._records.manifest is not None:
-            pixels = self._records.manifest.splits["train"].class_pixels
+        if self._records.manifest is None:
+            return None
+        pixels = self._records.manifest.splits["train"].class_pixels
         return class_weights(pixels, self._recipe.class_balancing)
 
     def _start(self) -> None:
@@ -188,8 +186,10 @@ class Trainer:
 
     def _after_step(self, step: int, monitor: Monitor, stopping: bool) -> None:
         last = step == self._recipe.steps
-        if not stopping and self._validation is not None and (
-            last or step % self._recipe.validation_interval == 0
+        if (
+            not stopping
+            and self._validation is not None
+            and (last or step % self._recipe.validation_interval == 0)
         ):
             self._validate(step, monitor)
         if last or stopping or step % self._config.checkpoint_interval == 0:

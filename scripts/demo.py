@@ -1,0 +1,71 @@
+"""Walks the whole road on the embedded data set: drawing, records, three stages, one table.
+
+The data set is drawn in the layouts of PASCAL VOC 2012 and Berkeley SBD, so that each command that
+is shown is, but for its paths and recipe, the one for the real data. Run again after an
+interruption, it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tf_image_segmentation import command_line
+
+SCRIPTS = Path(__file__).parent
+
+
+def run(script: str, *arguments: object) -> None:
+    """Shows and runs a script of this folder; its failure ends the demo."""
+    command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
+    print(f"\n$ python scripts/{script} {shlex.join(command[2:])}", flush=True)
+    status = subprocess.run(command, check=False).returncode
+    if status:
+        raise SystemExit(status)
+
+
+def main() -> None:
+    """Parses the command line and runs the steps."""
+    parser = command_line.parser(__doc__)
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("demo"), help="folder for all of it"
+    )
+    parser.add_argument("--num-images", type=int, default=480, help="images to draw")
+    parser.add_argument("--steps", type=int, help="steps of each stage; None takes the recipe's")
+    args = parser.parse_args()
+
+    start = time.perf_counter()
+    shapes, records = args.output_dir / "shapes", args.output_dir / "records"
+    if not shapes.exists():
+        run("make_shapes.py", "--output-dir", shapes, "--num-images", args.num_images)
+    if not records.exists():
+        voc, sbd = shapes / "VOCdevkit/VOC2012", shapes / "benchmark_RELEASE/dataset"
+        folders = ["--voc-root", voc, "--sbd-root", sbd, "--output-dir", records]
+        run("convert_pascal_voc.py", *folders, "--mode", 2, "--classes", "shapes")
+    sheet = args.output_dir / "records.png"
+    run("inspect_tfrecords.py", records, "--verify", "--contact-sheet", sheet)
+    models: list[Path] = []
+    for stage in ("fcn32s", "fcn16s", "fcn8s"):
+        run_dir = args.output_dir / stage
+        options = ["--tfrecords", records, "--recipe", "shapes", "--run-dir", run_dir, "--resume"]
+        options += ["--init-checkpoint", models[-1]] if models else []
+        options += ["--steps", args.steps] if args.steps else []
+        run(f"train_{stage}.py", *options)
+        models.append(run_dir / "model" / "best")
+    for model in models:
+        output = model.parent.parent / "evaluation"
+        run("evaluate.py", "--checkpoint", model, "--tfrecords", records, "--output-dir", output)
+    picture = args.output_dir / "comparison.png"
+    run("compare_models.py", *models, "--tfrecords", records, "--picture", picture)
+    print(f"\npictures: {sheet}, {picture}, {args.output_dir}/fcn*/evaluation/confusion_matrix.png")
+    print(f"{time.perf_counter() - start:.0f} s in all")
+    reached = json.loads((args.output_dir / "fcn8s/evaluation/metrics.json").read_text())
+    print(f"FCN-8s: mean IoU {reached['metrics']['mean_iou']:.4f}")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

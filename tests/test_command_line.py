@@ -1,0 +1,71 @@
+"""How every script ends, whatever ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from tf_image_segmentation import command_line
+
+
+def run_main(repository, body):
+    """Runs a script whose main has this body; returns exit code, stdout and stderr."""
+    program = "import os, signal, time\n"
+    program += "from tf_image_segmentation import command_line\n"
+    program += "from tf_image_segmentation.datasets.dataset import DataError\n"
+    program += f"def main():\n{textwrap.indent(textwrap.dedent(body), '    ')}\n"
+    program += "command_line.run(main)\n"
+    environment = dict(os.environ, PYTHONPATH=str(repository))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(("value", "code"), [(None, 0), (0, 0), (143, 143)])
+def test_what_main_returns_is_the_exit_code(repository, value, code):
+    assert run_main(repository, f"return {value}") == (code, "", "")
+
+
+@pytest.mark.parametrize("kind", ["DataError", "OSError"])
+def test_bad_input_is_one_line_without_a_traceback(repository, kind):
+    code, out, err = run_main(repository, f"raise {kind}('a.png: no image; convert it')")
+    assert (code, out, err) == (1, "", "error: a.png: no image; convert it\n")
+
+
+def test_a_mistake_of_the_program_keeps_its_traceback(repository):
+    code, _, err = run_main(repository, "raise ValueError('a bug')")
+    assert code == 1
+    assert "Traceback" in err
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "message"),
+    [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "")],
+)
+def test_signals_clean_up_and_have_their_exit_codes(repository, number, code, message):
+    body = f"""
+    try:
+        os.kill(os.getpid(), {int(number)})
+        time.sleep(10)
+    finally:
+        print("cleaned up")
+    """
+    assert run_main(repository, body) == (code, "cleaned up\n", message)
+
+
+def test_help_shows_defaults_and_keeps_line_breaks():
+    parser = command_line.parser("First line.\n\nA list:\n  one\n  two")
+    parser.add_argument("--steps", type=int, default=7, help="how many")
+    shown = parser.format_help()
+    assert "A list:\n  one\n  two\n" in shown
+    assert "how many (default: 7)" in shown
