@@ -51,29 +51,30 @@ def write_samples(folder: Path, split: str, count: int, label: int | None = None
     return samples
 
 
-@pytest.fixture
-def make_records(tmp_path: Path) -> Callable[..., Path]:
-    """make_records(name, label=None) -> folder of 5 training and 2 validation records."""
+MakeRecords = Callable[..., Path]
+MakeConfig = Callable[..., TrainingConfig]
 
+
+def _make_records_in(folder: Path) -> MakeRecords:
     def make(name: str = "records", label: int | None = None, train_count: int = 5) -> Path:
         from tf_image_segmentation.tfrecords import convert
 
-        images = tmp_path / f"{name}_images"
+        images = folder / f"{name}_images"
         images.mkdir()
         splits = {
             "train": write_samples(images, "train", train_count, label),
             "val": write_samples(images, "val", 2),
         }
-        convert(INFO, splits, tmp_path / name, num_shards=2, workers=1, progress=False)
-        return tmp_path / name
+        convert(INFO, splits, folder / name, num_shards=2, workers=1, progress=False)
+        return folder / name
 
     return make
 
 
-@pytest.fixture
-def make_config(make_records: Callable[..., Path], tmp_path: Path) -> Callable[..., TrainingConfig]:
-    """make_config(run, **recipe fields) -> configuration of a tiny run on the same records."""
-    records = make_records()
+def _make_config_in(folder: Path) -> MakeConfig:
+    records = folder / "records"
+    if not records.exists():
+        _make_records_in(folder)()
 
     def make(run: str = "run", model: str = "fcn_32s", **changes: object) -> TrainingConfig:
         fields = {name: changes.pop(name) for name in list(changes) if name in _RUN_FIELDS}
@@ -81,12 +82,30 @@ def make_config(make_records: Callable[..., Path], tmp_path: Path) -> Callable[.
             model=model,
             recipe=replace(RECIPE, **changes),
             tfrecords=str(records),
-            run_dir=tmp_path / run,
+            run_dir=folder / run,
             checkpoint_interval=2,
         )
         return replace(config, **fields)
 
     return make
+
+
+@pytest.fixture
+def make_records(tmp_path: Path) -> MakeRecords:
+    """make_records(name, label=None) -> folder of 5 training and 2 validation records."""
+    return _make_records_in(tmp_path)
+
+
+@pytest.fixture
+def make_config(tmp_path: Path) -> MakeConfig:
+    """make_config(run, **recipe fields) -> configuration of a tiny run on the same records."""
+    return _make_config_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def make_config_in() -> Callable[[Path], MakeConfig]:
+    """make_config_in(folder) -> make_config for runs in that folder."""
+    return _make_config_in
 
 
 _RUN_FIELDS = {

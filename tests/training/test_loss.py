@@ -136,10 +136,13 @@ def test_right_labels_pass_unchanged(num_classes):
     np.testing.assert_array_equal(found, labels)
 
 
-def test_an_ignore_label_inside_the_class_range_is_left_out():
-    logits, labels = random_case(void=False)
-    total, weight = slow_cross_entropy(logits, labels, 2)
-    np.testing.assert_allclose(mean_cross_entropy(logits, labels, 2), total / weight, rtol=1e-5)
+@pytest.mark.parametrize("ignore_label", [2, 5, -1, 1000])
+def test_any_label_can_be_the_ignore_label_inside_the_class_range_or_outside(ignore_label):
+    logits, labels = random_case(void=False, dtype=np.int32)
+    labels[0, 0] = ignore_label
+    total, weight = slow_cross_entropy(logits, labels, ignore_label)
+    found = mean_cross_entropy(logits, labels, ignore_label)
+    np.testing.assert_allclose(found, total / weight, rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, bool])

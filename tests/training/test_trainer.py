@@ -92,12 +92,12 @@ def test_validation_equals_an_evaluation_of_the_saved_model(make_config):
     assert matrix.metrics().mean_iou == pytest.approx(result.mean_iou, abs=1e-12)
 
 
-def test_same_seed_same_losses_other_seed_other(make_config):
-    first, again, other = make_config("a"), make_config("b"), make_config("c", seed=1)
-    for config in (first, again, other):
+def test_same_seed_same_losses_other_seed_other(make_config, uninterrupted_losses):
+    same, other = make_config("same"), make_config("other", seed=1)
+    for config in (same, other):
         run_quietly(config)
-    assert losses(first) == losses(again)
-    assert losses(first) != losses(other)
+    assert losses(same) == uninterrupted_losses
+    assert losses(other) != uninterrupted_losses
 
 
 def test_training_learns(make_config):
@@ -113,11 +113,20 @@ def test_training_learns(make_config):
     assert np.mean(values[-10:]) < 0.8 * np.log(3) < np.mean(values[:3])
 
 
+@pytest.fixture(scope="module")
+def uninterrupted_losses(tmp_path_factory, make_config_in):
+    """The curve of a run that nothing disturbs."""
+    config = make_config_in(tmp_path_factory.mktemp("uninterrupted"))()
+    run_quietly(config)
+    return losses(config)
+
+
 @pytest.mark.parametrize("stop", [1, 3, 4])
-def test_a_resumed_run_continues_the_same_curve(make_config, monkeypatch, stop):
+def test_a_resumed_run_continues_the_same_curve(
+    make_config, uninterrupted_losses, monkeypatch, stop
+):
     # faults 43 and 51
-    whole, parts = make_config("whole"), make_config("parts")
-    run_quietly(whole)
+    parts = make_config("parts")
     with monkeypatch.context() as patch:
         StopAfter(patch, stop)
         result = run_quietly(parts)
@@ -125,13 +134,14 @@ def test_a_resumed_run_continues_the_same_curve(make_config, monkeypatch, stop):
     assert sorted(losses(parts)) == list(range(1, stop + 1))
     result = run_quietly(parts, resume=True)
     assert (result.step, result.exit_code) == (6, 0)
-    assert losses(parts) == losses(whole)
+    assert losses(parts) == uninterrupted_losses
 
 
-def test_a_killed_run_resumes_from_its_last_checkpoint(make_config, monkeypatch):
+def test_a_killed_run_resumes_from_its_last_checkpoint(
+    make_config, uninterrupted_losses, monkeypatch
+):
     # faults 44 and 51: SIGKILL between checkpoints loses the steps since, and they come out equal.
-    whole, killed = make_config("whole"), make_config("killed")
-    run_quietly(whole)
+    killed = make_config("killed")
 
     class Killed(BaseException):
         pass
@@ -147,7 +157,7 @@ def test_a_killed_run_resumes_from_its_last_checkpoint(make_config, monkeypatch)
     with (killed.run_dir / "metrics.jsonl").open("a") as file:
         file.write('{"step": 5, "lo')
     run_quietly(killed, resume=True)
-    assert losses(killed) == losses(whole)
+    assert losses(killed) == uninterrupted_losses
     assert not (killed.run_dir / "checkpoints" / "ckpt-6_temp").exists()
 
 
