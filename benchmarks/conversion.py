@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 from voc_stand_in import SBD, VOC, make_stand_in
 
-from tf_image_segmentation import command_line
+from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.datasets import pascal_voc_sbd
 from tf_image_segmentation.datasets.dataset import Sample
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tf_image_segmentation import command_line
+from tf_image_segmentation.commands import command_line
 
 
 def main() -> None:

@@ -9,11 +9,12 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tf_image_segmentation import command_line
-from tf_image_segmentation.conversion import add_conversion_arguments, run_conversion
-from tf_image_segmentation.datasets import DataError, Dataset, dataset_names, get_dataset
+from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.commands.conversion import add_conversion_arguments, run_conversion
+from tf_image_segmentation.datasets import Dataset, dataset_names, get_dataset
 from tf_image_segmentation.datasets.dataset import Sample
 from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS
+from tf_image_segmentation.errors import DataError
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -14,8 +14,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tf_image_segmentation import command_line
-from tf_image_segmentation.conversion import add_conversion_arguments, run_conversion
+from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.commands.conversion import add_conversion_arguments, run_conversion
 from tf_image_segmentation.datasets.dataset import get_dataset
 
 

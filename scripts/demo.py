@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from tf_image_segmentation import command_line
+from tf_image_segmentation.commands import command_line
 
 SCRIPTS = Path(__file__).parent
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tf_image_segmentation import command_line
+from tf_image_segmentation.commands import command_line
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tf_image_segmentation import command_line
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.errors import DataError
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tf_image_segmentation import command_line
+from tf_image_segmentation.commands import command_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -117,7 +117,7 @@ def main() -> None:
 
     from rich.console import Console
 
-    from tf_image_segmentation.datasets.dataset import DataError
+    from tf_image_segmentation.errors import DataError
 
     console, faults = Console(), []
     records_by_split = open_splits(arguments.path, arguments.split)

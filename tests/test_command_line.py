@@ -10,13 +10,13 @@ import textwrap
 
 import pytest
 
-from tf_image_segmentation import command_line
+from tf_image_segmentation.commands import command_line
 
 
 def run_main(repository, body):
     """Runs a script whose main has this body; returns exit code, stdout and stderr."""
     program = "import os, signal, time\n"
-    program += "from tf_image_segmentation import command_line\n"
+    program += "from tf_image_segmentation.commands import command_line\n"
     program += "from tf_image_segmentation.datasets.dataset import DataError\n"
     program += f"def main():\n{textwrap.indent(textwrap.dedent(body), '    ')}\n"
     program += "command_line.run(main)\n"

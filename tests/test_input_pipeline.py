@@ -12,7 +12,7 @@ from small_records import RED, example, examples, write_classic_records, write_r
 
 from tf_image_segmentation import input_pipeline
 from tf_image_segmentation.augmentation import Augmentation
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.input_pipeline import training_batches
 from tf_image_segmentation.tfrecords import open_records
 

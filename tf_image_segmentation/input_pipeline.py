@@ -13,7 +13,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tf_image_segmentation.augmentation import Augmentation
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.reader import Records, read_shard
 
 # Raw records that wait in memory to be shuffled: enough to mix, bounded whatever their size.

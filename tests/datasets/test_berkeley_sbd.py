@@ -7,9 +7,10 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from tf_image_segmentation.datasets import DataError, Sample, get_dataset
+from tf_image_segmentation.datasets import Sample, get_dataset
 from tf_image_segmentation.datasets.berkeley_sbd import INFO, read_sbd_mask, samples
 from tf_image_segmentation.datasets.masks import read_class_ids
+from tf_image_segmentation.errors import DataError
 
 
 def save_mat(path, segmentation, **options):

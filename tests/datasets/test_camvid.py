@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.datasets import DataError, get_dataset
+from tf_image_segmentation.datasets import get_dataset
 from tf_image_segmentation.datasets.camvid import INFO, samples
 from tf_image_segmentation.datasets.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.datasets.masks import read_class_ids
+from tf_image_segmentation.errors import DataError
 
 
 @pytest.fixture

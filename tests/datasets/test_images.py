@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tf_image_segmentation.datasets import DataError, Sample
+from tf_image_segmentation.datasets import Sample
 from tf_image_segmentation.datasets.images import decode_image, read_image, read_sample
+from tf_image_segmentation.errors import DataError
 
 
 def decode(encoded: bytes) -> np.ndarray:

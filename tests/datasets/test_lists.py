@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tf_image_segmentation.datasets import DataError, Sample
+from tf_image_segmentation.datasets import Sample
 from tf_image_segmentation.datasets.lists import (
     check_disjoint,
     find_root,
@@ -12,6 +12,7 @@ from tf_image_segmentation.datasets.lists import (
     read_pairs,
     resolve_inside,
 )
+from tf_image_segmentation.errors import DataError
 
 
 # fault 21 and 25

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf_image_segmentation.datasets import DataError, Sample
+from tf_image_segmentation.datasets import Sample
 from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS, VOID_COLOURS, class_ids
 from tf_image_segmentation.datasets.masks import read_class_ids
+from tf_image_segmentation.errors import DataError
 
 PATH = Path("folder/mask.png")
 

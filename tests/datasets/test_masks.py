@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.datasets import DataError, Sample
+from tf_image_segmentation.datasets import Sample
 from tf_image_segmentation.datasets.masks import read_class_ids, read_mask
+from tf_image_segmentation.errors import DataError
 
 
 # fault 12

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tf_image_segmentation.datasets.dataset import DataError
 from tf_image_segmentation.datasets.parallel_encoding import encode_in_order
+from tf_image_segmentation.errors import DataError
 
 # A program of its own, because a worker also imports the main program of its parent.
 PROGRAM = """
 import os, sys, time
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.datasets.parallel_encoding import encode_in_order
 
 def encode(number):

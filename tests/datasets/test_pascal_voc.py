@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tf_image_segmentation.datasets import DataError, get_dataset
+from tf_image_segmentation.datasets import get_dataset
 from tf_image_segmentation.datasets.pascal_voc import INFO, samples
+from tf_image_segmentation.errors import DataError
 
 
 def write_lists(root, train="t1\nt2\n", val="v 1\n"):

@@ -13,11 +13,11 @@ from PIL import Image
 from scipy import ndimage
 
 from tf_image_segmentation.datasets import berkeley_sbd, get_dataset, shapes, shapes_scene
-from tf_image_segmentation.datasets.dataset import DataError
 from tf_image_segmentation.datasets.masks import read_mask
 from tf_image_segmentation.datasets.pascal_voc_sbd import union_samples
 from tf_image_segmentation.datasets.shapes_drawing import write_shapes
 from tf_image_segmentation.datasets.shapes_scene import SHAPE_CLASSES, draw_scene
+from tf_image_segmentation.errors import DataError
 
 VOC, SBD = "VOCdevkit/VOC2012", "benchmark_RELEASE/dataset"
 NUM_IMAGES, IMAGE_SIZE = 48, 64

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from small_records import INFO, example, examples, write_classic_records, write_records
 
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo
+from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation import evaluate, predictions
 from tf_image_segmentation.inference import predict_labels
 from tf_image_segmentation.models import Network, fcn_32s

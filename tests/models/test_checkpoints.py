@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_image_segmentation.datasets import DataError
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import MODELS, Network, fcn_8s, fcn_16s, fcn_32s
 from tf_image_segmentation.models.description import describe
 

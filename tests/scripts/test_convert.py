@@ -16,7 +16,7 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import Manifest, open_records, read_examples
 
 Run = Callable[..., Any]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.output_folder import check_output, output_folder, restore
 
 

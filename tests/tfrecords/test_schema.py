@@ -10,8 +10,8 @@ import tensorflow as tf
 from PIL import Image
 from tiny_records import jpeg_bytes, raw_record
 
-from tf_image_segmentation.datasets.dataset import DataError
 from tf_image_segmentation.datasets.images import CheckedSample
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.schema import detect_schema, encode_example, parse_example
 
 MASK = (np.arange(12 * 17, dtype=np.uint8) % 21).reshape(12, 17)

@@ -15,7 +15,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, Sample
+from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import convert, read_examples
 from tf_image_segmentation.tfrecords.manifest import Manifest
 from tf_image_segmentation.tfrecords.plan import chunks

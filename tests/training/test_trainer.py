@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_image_segmentation.datasets import DataError
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import Network
 from tf_image_segmentation.tfrecords import open_records
 from tf_image_segmentation.training.trainer import Trainer, train

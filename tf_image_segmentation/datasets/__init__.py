@@ -2,7 +2,6 @@
 
 from tf_image_segmentation.datasets import berkeley_sbd, camvid, pascal_voc, pascal_voc_sbd, shapes
 from tf_image_segmentation.datasets.dataset import (
-    DataError,
     Dataset,
     DatasetInfo,
     Sample,

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from tf_image_segmentation.datasets import pascal_voc
-from tf_image_segmentation.datasets.dataset import DataError, Sample, choose, register
+from tf_image_segmentation.datasets.dataset import Sample, choose, register
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
 from tf_image_segmentation.datasets.matlab import load_mat
+from tf_image_segmentation.errors import DataError
 
 # Home page: http://home.bharathh.info/pubs/codes/SBD/download.html
 # Hariharan et al., "Semantic Contours from Inverse Detectors", ICCV 2011.

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tf_image_segmentation.datasets.dataset import (
-    DataError,
-    DatasetInfo,
-    Sample,
-    choose,
-    register,
-)
+from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, register
 from tf_image_segmentation.datasets.lists import (
     check_disjoint,
     list_files,
     read_pairs,
     resolve_inside,
 )
+from tf_image_segmentation.errors import DataError
 
 # Home page: http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid/
 # Brostow et al., "Semantic object classes in video", Pattern Recognition Letters 2009.

@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 
-
-class DataError(ValueError):
-    """Input that cannot be used; the message names the file, the rule and the way out."""
+from tf_image_segmentation.errors import DataError
 
 
 @dataclass(frozen=True)

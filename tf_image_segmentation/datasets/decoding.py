@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin
 
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 
 MAX_PIXELS = 2**27
 """Default limit on height * width: 134 million pixels, 0.5 GB when decoded."""

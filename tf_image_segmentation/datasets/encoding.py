@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, Sample
+from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
 from tf_image_segmentation.datasets.images import MAX_PIXELS, CheckedSample, read_sample
+from tf_image_segmentation.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from tf_image_segmentation.datasets import decoding
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, Sample
+from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
 from tf_image_segmentation.datasets.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.masks import read_class_ids
+from tf_image_segmentation.errors import DataError
 
 
 @dataclass(frozen=True)

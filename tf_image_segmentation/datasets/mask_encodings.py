@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, choose
+from tf_image_segmentation.datasets.dataset import DatasetInfo, choose
+from tf_image_segmentation.errors import DataError
 
 VOID_COLOURS = ((255, 255, 255), (224, 224, 192))
 """White, and entry 255 of the VOC colour map: void in a colour mask, unless a class has them."""

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from tf_image_segmentation.datasets import decoding
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, Sample
+from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
 from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS, class_ids
+from tf_image_segmentation.errors import DataError
 
 __all__ = ["MASK_ENCODINGS", "class_ids", "read_class_ids", "read_mask"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import scipy.io  # type: ignore[import-untyped]
 
-from tf_image_segmentation.datasets.dataset import DataError
 from tf_image_segmentation.datasets.decoding import read_bytes
+from tf_image_segmentation.errors import DataError
 
 MAX_BYTES = 2**28
 """Largest variable that is decompressed, in bytes."""

@@ -16,8 +16,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 
-from tf_image_segmentation.datasets.dataset import DataError, Sample
+from tf_image_segmentation.datasets.dataset import Sample
 from tf_image_segmentation.datasets.encoding import EncodedSample
+from tf_image_segmentation.errors import DataError
 
 Encode = Callable[[Sample], EncodedSample]
 _PENDING_PER_WORKER = 4

@@ -13,9 +13,9 @@ import scipy.io  # type: ignore[import-untyped]
 from PIL import Image
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import DataError
 from tf_image_segmentation.datasets.shapes_scene import Scene, draw_scene
 from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.staging import staging_folder
 
 VOC_FOLDER = Path("VOCdevkit", "VOC2012")

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)

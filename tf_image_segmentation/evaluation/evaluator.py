@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
 from tf_image_segmentation.inference import predict_labels
 from tf_image_segmentation.models.network import Network

@@ -10,7 +10,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo
+from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
 
 _SUMMARY = (

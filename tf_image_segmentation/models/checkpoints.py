@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 
 _ANCHOR = "vgg_16/conv1/conv1_1/weights"
 _STRIDES = {"fcn_32s": 32, "fcn_16s": 16, "fcn_8s": 8}

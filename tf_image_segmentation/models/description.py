@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.fcn import MODELS
 
@@ -22,14 +22,12 @@ class Description:
         num_classes: number of classes.
         compute_dtype: type of the convolutions that it was trained with.
         model_options: passed to the model function.
-        dataset: classes and palette, None for a checkpoint from elsewhere.
     """
 
     model: str
     num_classes: int
     compute_dtype: str = "float32"
     model_options: dict[str, Any] = field(default_factory=dict)
-    dataset: DatasetInfo | None = None
 
 
 def describe(path: str | Path) -> Description:
@@ -41,13 +39,11 @@ def describe(path: str | Path) -> Description:
     saved = checkpoints.read_description(Path(path))
     if not saved:
         return _from_shapes(Path(path))
-    dataset = saved.get("dataset")
     return Description(
         model=saved["model"],
         num_classes=saved["num_classes"],
         compute_dtype=saved["compute_dtype"],
         model_options=saved["model_options"],
-        dataset=dataset and DatasetInfo.from_json(dataset),
     )
 
 

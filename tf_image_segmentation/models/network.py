@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.description import describe
 from tf_image_segmentation.models.fcn import MODELS, ModelFunction, check_sides

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo
+from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.errors import DataError
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA_VERSION = 1

@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, get_dataset
+from tf_image_segmentation.datasets.dataset import DatasetInfo, get_dataset
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.framing import first_record
 from tf_image_segmentation.tfrecords.manifest import Manifest, file_sha256
 from tf_image_segmentation.tfrecords.record_files import find_files

@@ -16,10 +16,11 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import DataError, DatasetInfo, Sample
+from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
 from tf_image_segmentation.datasets.encoding import EncodedSample, encode_sample
 from tf_image_segmentation.datasets.images import MAX_PIXELS
 from tf_image_segmentation.datasets.parallel_encoding import encode_in_order
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.manifest import Manifest, Shard, Split, file_sha256
 from tf_image_segmentation.tfrecords.output_folder import check_output, output_folder
 from tf_image_segmentation.tfrecords.plan import (

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 
 OPTIMIZERS = ("adam", "momentum")
 COLOR_DISTORTIONS = ("none", "fast", "full")

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 
 _PACKAGES = ("tensorflow", "keras", "tf-slim", "numpy", "pillow")
 # What may change between the parts of one run without changing what the run computes.

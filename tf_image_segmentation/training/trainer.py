@@ -11,7 +11,8 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tf_image_segmentation.augmentation import Augmentation
-from tf_image_segmentation.datasets.dataset import DataError, choose
+from tf_image_segmentation.datasets.dataset import choose
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.evaluator import evaluate
 from tf_image_segmentation.input_pipeline import Batch, training_batches
 from tf_image_segmentation.models.fcn import MODELS

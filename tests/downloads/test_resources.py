@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 from local_server import local_server
 
-from tf_image_segmentation import downloads
-from tf_image_segmentation.archives import Limits
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.downloads import resources as downloads
+from tf_image_segmentation.downloads.archives import Limits
+from tf_image_segmentation.errors import DataError
 
 VOC_FILES = (
     "VOCdevkit/VOC2012/JPEGImages/2007_000032.jpg",

@@ -15,7 +15,7 @@ from typing import IO, cast
 
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.errors import DataError
 
 _CHUNK_BYTES = 2**18
 # Longest single read: file contents are copied in chunks, headers are shorter than this.

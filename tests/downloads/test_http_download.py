@@ -8,7 +8,7 @@ from collections import namedtuple
 import pytest
 from local_server import local_server
 
-from tf_image_segmentation.http_download import (
+from tf_image_segmentation.downloads.http_download import (
     ConnectionCutError,
     DownloadError,
     ResumingDownloader,

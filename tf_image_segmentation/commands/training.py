@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from tf_image_segmentation import command_line
+from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.recipes import RECIPES
 from tf_image_segmentation.training.config import Recipe, TrainingConfig
 

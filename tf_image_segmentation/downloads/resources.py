@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pooch
 
-from tf_image_segmentation.archives import Limits, extract_archive
-from tf_image_segmentation.datasets.dataset import DataError, choose
-from tf_image_segmentation.http_download import DownloadError, ResumingDownloader
+from tf_image_segmentation.datasets.dataset import choose
+from tf_image_segmentation.downloads.archives import Limits, extract_archive
+from tf_image_segmentation.downloads.http_download import DownloadError, ResumingDownloader
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.staging import staging_folder
 
 

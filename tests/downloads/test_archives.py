@@ -11,8 +11,8 @@ import zipfile
 
 import pytest
 
-from tf_image_segmentation.archives import Limits, extract_archive
-from tf_image_segmentation.datasets.dataset import DataError
+from tf_image_segmentation.downloads.archives import Limits, extract_archive
+from tf_image_segmentation.errors import DataError
 
 
 def write_tar(path, *members, mode="w:gz"):

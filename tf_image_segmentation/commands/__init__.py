@@ -1,0 +1,1 @@
+"""What the scripts share: each script parses its arguments and calls the package."""
