@@ -58,6 +58,15 @@ def _epoch(records: Records, buffer: int, seed: int, epoch: tf.Tensor) -> tf.dat
     return examples.shuffle(buffer, seed=buffer_seed, reshuffle_each_iteration=False)
 
 
+def check_batch_size(records: Records, batch_size: int) -> None:
+    """Raises a DataError unless a batch has examples and the data set has enough of them."""
+    if not 1 <= batch_size <= records.num_examples:
+        raise DataError(
+            f"{records.files[0].parent}: batch size {batch_size} must be at least 1 and not larger "
+            f"than the data set of {records.num_examples} examples; choose another --batch-size"
+        )
+
+
 def training_batches(
     records: Records, augmentation: Augmentation, batch_size: int, seed: int, start_step: int = 0
 ) -> tf.data.Dataset:
@@ -73,11 +82,7 @@ def training_batches(
     Raises:
         DataError: the batch is empty or larger than the data set.
     """
-    if not 1 <= batch_size <= records.num_examples:
-        raise DataError(
-            f"{records.files[0].parent}: batch size {batch_size} must be at least 1 and not larger "
-            f"than the data set of {records.num_examples} examples; choose another --batch-size"
-        )
+    check_batch_size(records, batch_size)
     first = start_step * batch_size
     first_epoch, offset = divmod(first, records.num_examples)
     buffer = _shuffle_buffer(records)

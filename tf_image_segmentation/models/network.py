@@ -65,7 +65,9 @@ class Network(tf.Module):
         self.variables_by_name: dict[str, tf.Variable] = {}
         # Tracing creates the variables; the sizes are unknown, so that one trace serves all.
         self._predict = tf.function(
-            self._infer, input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)]
+            self._infer,
+            input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)],
+            autograph=False,  # slim functions are graph code already
         )
         self._predict.get_concrete_function()
 
@@ -126,7 +128,7 @@ class Network(tf.Module):
     def _infer(self, images: tf.Tensor) -> tf.Tensor:
         return self._call_model(images, is_training=False)[0]
 
-    @tf.function
+    @tf.function(autograph=False)
     def _train_eagerly(self, images: tf.Tensor, dropout_seed: tf.Tensor | None) -> tf.Tensor:
         return self._call_model(images, is_training=True, dropout_seed=dropout_seed)[0]
 
@@ -154,7 +156,9 @@ class Network(tf.Module):
 
     def end_points(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the outputs of all layers by scoped name (``"fcn_8s/vgg_16/pool4"``)."""
-        infer = tf.function(lambda batch: self._call_model(batch, is_training=False)[1])
+        infer = tf.function(
+            lambda batch: self._call_model(batch, is_training=False)[1], autograph=False
+        )
         return infer(tf.convert_to_tensor(images))
 
     def restore(

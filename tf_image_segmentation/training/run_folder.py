@@ -87,12 +87,15 @@ class RunFolder:
         self._metrics_file = path / "metrics.jsonl"
         path.mkdir(parents=True, exist_ok=True)
         self._lock = self._take_lock()
+        self._config = config
         self.has_run = self._config_file.exists()
         if self.has_run:
             self._check_resume(config, resume)
-        else:
-            stored = {**config, "environment": environment()}
-            write_atomically(self._config_file, json.dumps(stored, indent=2) + "\n")
+
+    def begin(self) -> None:
+        """Marks the folder as holding a run, by writing its configuration."""
+        stored = {**self._config, "environment": environment()}
+        write_atomically(self._config_file, json.dumps(stored, indent=2) + "\n")
 
     def _take_lock(self) -> Any:
         # The system drops the lock with the process, however that ends.

@@ -50,7 +50,7 @@ class TrainingStep:
         self._optimizer.apply(gradients, self._variables)
         return loss
 
-    @tf.function
+    @tf.function(autograph=False)
     def __call__(self, images: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
         """Takes a (distributed) batch and returns its loss, a float32 scalar."""
         losses = self._strategy.run(self._replica_step, args=(images, masks))

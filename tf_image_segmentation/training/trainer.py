@@ -14,7 +14,7 @@ from tf_image_segmentation.augmentation import Augmentation
 from tf_image_segmentation.datasets.dataset import choose
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.evaluator import evaluate
-from tf_image_segmentation.input_pipeline import Batch, training_batches
+from tf_image_segmentation.input_pipeline import Batch, check_batch_size, training_batches
 from tf_image_segmentation.models.fcn import MODELS
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.models.vgg import RGB_MEAN
@@ -56,8 +56,12 @@ class Trainer:
         self._config, self._recipe, self._progress = config, config.recipe, progress
         model = choose("model", config.model, MODELS)
         self._records = open_records(config.tfrecords, "train")
-        self._validation = self._open_validation()
+        check_batch_size(self._records, config.recipe.batch_size)
         self._info = self._records.described_as(config.dataset)
+        # Without an ignore label of their own, 8-bit masks leave 255 free to mark padding.
+        own = self._info.ignore_label
+        self._ignore_label = 255 if own is None else own
+        self._validation = self._open_validation()
         self._weights = self._class_weights()
         keras.utils.set_random_seed(config.seed)
         self._strategy = tf.distribute.get_strategy()
@@ -74,8 +78,6 @@ class Trainer:
         if config.init_checkpoint is not None and not resuming:
             report = self._network.restore(config.init_checkpoint, self._recipe.new_layers)
             tqdm.write(str(report))
-        # Building the batches checks sizes, so it comes before the folder is touched.
-        self._batches_from(0)
         facts = {"data_sha256": [shard for shard in self._records.sha256 if shard]}
         self._folder = RunFolder(config.run_dir, {**config.to_json(), **facts}, resume)
         self._checkpoints = Checkpoints(
@@ -86,12 +88,18 @@ class Trainer:
         self._start()
 
     def _open_validation(self) -> Records | None:
-        if self._config.val_tfrecords is not None:
-            return open_records(self._config.val_tfrecords, "val")
-        manifest = self._records.manifest
-        if manifest is not None and "val" in manifest.splits:
-            return open_records(self._config.tfrecords, "val")
-        return None
+        path, manifest = self._config.val_tfrecords, self._records.manifest
+        if path is None and manifest is not None and "val" in manifest.splits:
+            path = self._config.tfrecords
+        if path is None:
+            return None
+        records = open_records(path, "val")
+        if records.info is not None and records.info.class_names != self._info.class_names:
+            raise DataError(
+                f"{path}: validation classes {records.info.class_names} are not the training "
+                f"classes {self._info.class_names}; convert both sets with the same classes"
+            )
+        return records
 
     def _class_weights(self) -> tuple[float, ...] | None:
         if self._recipe.class_balancing and self._records.manifest is None:
@@ -110,15 +118,16 @@ class Trainer:
             self._last = ious[-1] if ious else None
             tqdm.write(f"resumed {self._folder.path} at step {step}")
         else:
-            # A run that is killed before its first interval can be resumed, too.
+            # First something to resume from, then the file that says that there is a run.
             self._checkpoints.save(0)
+            self._folder.begin()
 
     def _batches_from(self, step: int) -> tf.data.Dataset:
-        recipe, ignore_label = self._recipe, self._info.ignore_label
+        recipe = self._recipe
         augmentation = Augmentation(
             crop_size=recipe.crop_size,
             image_fill=RGB_MEAN,
-            mask_fill=255 if ignore_label is None else ignore_label,
+            mask_fill=self._ignore_label,
             flip=recipe.flip,
             scale_range=recipe.scale_range,
             color_distortion=recipe.color_distortion,
@@ -141,7 +150,7 @@ class Trainer:
             step_function = TrainingStep(
                 self._network,
                 self._optimizer,
-                self._info.ignore_label,
+                self._ignore_label,
                 self._recipe.weight_decay,
                 self._weights,
                 self._config.seed,
