@@ -1,0 +1,40 @@
+"""The demo's road from drawing to the table of three, with a few steps of training."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+from PIL import Image
+
+
+def test_demo_walks_the_whole_road(repository, tmp_path):
+    output = tmp_path / "with space"
+    command = [sys.executable, str(repository / "scripts" / "demo.py"), "--output-dir", str(output)]
+    command += ["--num-images", "30", "--steps", "2"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    for script in ("make_shapes", "convert_pascal_voc", "train_fcn8s", "evaluate"):
+        assert f"$ python scripts/{script}.py" in result.stdout
+    assert "left as initialised: fcn_8s/pool3_fc/weights" in result.stdout
+    table = result.stdout[result.stdout.rindex("mean IoU ┃") :]
+    ious = []
+    for stage, model in (("fcn32s", "fcn_32s"), ("fcn16s", "fcn_16s"), ("fcn8s", "fcn_8s")):
+        metrics = json.loads((output / stage / "evaluation" / "metrics.json").read_text())
+        assert metrics["model"] == model
+        ious.append(metrics["metrics"]["mean_iou"])
+        row = next(line for line in table.splitlines() if f"│ {model}" in line)
+        assert f"{100 * ious[-1]:.2f}" in row
+        picture = Image.open(output / stage / "evaluation" / "confusion_matrix.png")
+        assert min(picture.size) > 300
+    assert f"FCN-8s: mean IoU {ious[-1]:.4f}" in result.stdout
+    sheet = np.asarray(Image.open(output / "comparison.png"))
+    # Five columns: image, truth and three predictions.
+    assert sheet.shape[1] > 5 * 200
+    # Whatever stopped it, the same command goes on: nothing is drawn, converted or trained again.
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "make_shapes" not in again.stdout and again.stdout.count("at step 2") == 3
+    assert f"FCN-8s: mean IoU {ious[-1]:.4f}" in again.stdout

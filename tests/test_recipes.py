@@ -1,0 +1,39 @@
+"""Recipes hold what was published, and the stages of each fit together."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tf_image_segmentation.recipes import RECIPES
+from tf_image_segmentation.training.config import TrainingConfig
+
+STAGES = ["fcn_32s", "fcn_16s", "fcn_8s"]
+
+
+def test_pascal_voc_is_the_classic_recipe():
+    rates = [RECIPES["pascal_voc"][model].learning_rate for model in STAGES]
+    assert rates == [1e-6, 1e-8, 1e-9]
+    for model in STAGES:
+        recipe = RECIPES["pascal_voc"][model]
+        assert recipe.steps == 10 * 11127 and recipe.batch_size == 1
+        assert recipe.crop_size == (384, 384) and recipe.scale_range == (0.9, 1.1)
+        assert recipe.optimizer == "adam" and recipe.schedule == "constant"
+        assert recipe.flip and recipe.color_distortion == "none" and recipe.weight_decay == 0
+        assert not recipe.model_options and recipe.compute_dtype == "float32"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_each_stage_can_start_from_the_one_before(name):
+    stages = RECIPES[name]
+    assert list(stages) == STAGES
+    assert len({json.dumps(dict(stages[model].model_options)) for model in STAGES}) == 1
+    assert not stages["fcn_16s"].new_layers and not stages["fcn_8s"].new_layers
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_configuration_is_json(name, tmp_path):
+    for model, recipe in RECIPES[name].items():
+        config = TrainingConfig(model, recipe, "records", tmp_path)
+        assert json.loads(json.dumps(config.to_json())) == config.to_json()
