@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tf_image_segmentation.tfrecords.reader import Records
 
+_REASONS = 10
+
 
 def parse_arguments() -> argparse.Namespace:
     """Returns the command line's arguments."""
@@ -55,7 +57,11 @@ def describe(name: str, records: Records) -> str:
     if split is not None and split.all_void:
         text += f"\n  {len(split.all_void)} without a labelled pixel: {', '.join(split.all_void)}"
     if split is not None and split.skipped:
-        text += f"\n  {len(split.skipped)} skipped:\n    " + "\n    ".join(split.skipped.values())
+        reasons = list(split.skipped.values())
+        shown = "".join(f"\n    {reason}" for reason in reasons[:_REASONS])
+        text += f"\n  {len(reasons)} skipped:{shown}"
+        if len(reasons) > _REASONS:
+            text += f"\n    and {len(reasons) - _REASONS} more, all in the manifest"
     return text
 
 
@@ -115,6 +121,7 @@ def main() -> None:
     """Parses the command line and prints; bad records end it with exit code 1."""
     arguments = parse_arguments()
 
+    command_line.load_tensorflow()
     from rich.console import Console
 
     from tf_image_segmentation.errors import DataError
@@ -122,7 +129,7 @@ def main() -> None:
     console, faults = Console(), []
     records_by_split = open_splits(arguments.path, arguments.split)
     for name, records in records_by_split.items():
-        console.print(describe(name, records), highlight=False, markup=False)
+        print(describe(name, records))
         try:
             console.print(pixel_table(records, pixel_counts(name, records, arguments.verify)))
         except DataError as error:
@@ -130,12 +137,12 @@ def main() -> None:
     if faults:
         raise DataError("\n".join(faults))
     if arguments.verify:
-        console.print("verified: every record is whole", markup=False)
+        print("verified: every record is whole")
     if arguments.contact_sheet is not None:
         draw_contact_sheet(
             records_by_split, arguments.contact_sheet, arguments.num_images, arguments.columns
         )
-        console.print(f"drew {arguments.contact_sheet}", highlight=False, markup=False)
+        print(f"drew {arguments.contact_sheet}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def run_conversion(
         DataError: the input cannot be used.
         OSError: the output cannot be written.
     """
+    command_line.load_tensorflow()
     from tf_image_segmentation.tfrecords.writer import convert
 
     start = time.perf_counter()
