@@ -9,7 +9,7 @@ from typing import Any
 
 from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.recipes import RECIPES
-from tf_image_segmentation.training.config import Recipe, TrainingConfig
+from tf_image_segmentation.training.config import COLOR_DISTORTIONS, Recipe, TrainingConfig
 
 # Options of this name replace the recipe's value.
 _OVERRIDES = (
@@ -19,6 +19,8 @@ _OVERRIDES = (
     "learning_rate",
     "compute_dtype",
     "validation_interval",
+    "color_distortion",
+    "new_layers",
 )
 
 
@@ -59,8 +61,16 @@ def _parser(model: str, description: str) -> argparse.ArgumentParser:
         "type of the convolutions; weights and loss stay float32",
         choices=("float32", "bfloat16"),
     )
+    override("--color-distortion", "random colour changes", choices=COLOR_DISTORTIONS)
+    override(
+        "--new-layers",
+        "layers that start as initialised whatever --init-checkpoint holds, such as fc8 for other "
+        "classes",
+        nargs="*",
+        metavar="LAYER",
+    )
     override("--validation-interval", "steps between validations", type=int)
-    add("--checkpoint-interval", type=int, default=500, help="steps between checkpoints")
+    add("--checkpoint-interval", type=int, default=1000, help="steps between checkpoints")
     add("--keep-checkpoints", type=int, default=3, help="how many of the newest checkpoints stay")
     add("--dataset", help="registered data set, for records without a manifest")
     add("--seed", type=int, default=0, help="decides everything that is random")
@@ -79,6 +89,8 @@ def main(model: str, description: str) -> int:
     """
     args = _parser(model, description).parse_args()
     given = {name: value for name, value in vars(args).items() if name in _OVERRIDES}
+    if "new_layers" in given:
+        given["new_layers"] = tuple(given["new_layers"])
     config = TrainingConfig(
         model=model,
         recipe=replace(RECIPES[args.recipe][model], **given),

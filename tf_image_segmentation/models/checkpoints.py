@@ -193,8 +193,8 @@ def restore(
         raise DataError(
             f"{weights.path} does not fit {model}:\n"
             + "\n".join(wrong)
-            + "\nname layers to be left as initialised as new layers, or change the "
-            "model's options to those of the checkpoint"
+            + "\nname layers that shall start as initialised (new_layers, --new-layers), or change "
+            "the model's options to those of the checkpoint"
         )
     for name, value in {name: _read(weights, taken[name]) for name in taken}.items():
         variables[name].assign(value)

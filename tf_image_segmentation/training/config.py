@@ -121,7 +121,7 @@ class TrainingConfig:
     init_checkpoint: str | None = None
     dataset: str | None = None
     seed: int = 0
-    checkpoint_interval: int = 500
+    checkpoint_interval: int = 1000
     keep_checkpoints: int = 3
 
     def to_json(self) -> dict[str, Any]:
