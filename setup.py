@@ -30,7 +30,7 @@ setup(
     name="tf_image_segmentation",
     version=VERSION[1],
     description="Semantic segmentation for people who work in TensorFlow and TF-Slim",
-    long_description=(HERE / "README.md").read_text() if (HERE / "README.md").exists() else "",
+    long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.10",

@@ -38,7 +38,7 @@ def main() -> None:
         name = network.model_name
         networks[name if name not in networks else f"{name} ({checkpoint})"] = network
     metrics = comparison.compare(networks, records, info, args.fit)
-    Console(highlight=False).print(report.summary_table(metrics))
+    Console(highlight=False, markup=False).print(report.summary_table(metrics))
     if args.picture is not None:
         sheet = comparison.picture(networks, records, info, args.num_images, args.fit)
         Image.fromarray(sheet).save(args.picture)

@@ -29,13 +29,6 @@ def parse_arguments() -> argparse.Namespace:
         choices=sorted(MASK_ENCODINGS),
         help="how masks store classes; None is as the data set says",
     )
-    add(
-        "--intensity-range",
-        nargs=2,
-        type=float,
-        metavar=("LOW", "HIGH"),
-        help="values of 16-bit images that become 0 and 255; None refuses such images",
-    )
     add_conversion_arguments(parser)
     return parser.parse_args()
 
@@ -57,8 +50,7 @@ def main() -> None:
         info = replace(info, mask_encoding=arguments.mask_encoding)
     splits = arguments.splits or list(info.splits)
     samples = {split: read_samples(dataset, arguments.root, split) for split in splits}
-    limits = arguments.intensity_range
-    run_conversion(arguments, info, samples, {}, (limits[0], limits[1]) if limits else None)
+    run_conversion(arguments, info, samples, source={})
 
 
 if __name__ == "__main__":

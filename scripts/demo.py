@@ -19,11 +19,26 @@ from tf_image_segmentation.commands import command_line
 SCRIPTS = Path(__file__).parent
 
 
+PROMISED_MEAN_IOU = 0.75
+
+
+def mean_iou(run_dir: Path) -> float:
+    """Returns what evaluate.py found for a stage."""
+    return json.loads((run_dir / "evaluation/metrics.json").read_text())["metrics"]["mean_iou"]
+
+
 def run(script: str, *arguments: object) -> None:
     """Shows and runs a script of this folder; its failure ends the demo."""
     command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
     print(f"\n$ python scripts/{script} {shlex.join(command[2:])}", flush=True)
-    status = subprocess.run(command, check=False).returncode
+    process = subprocess.Popen(command)
+    try:
+        status = process.wait()
+    except BaseException:
+        # Training saves its work when it is asked to stop; do not go before it has.
+        process.terminate()
+        process.wait()
+        raise
     if status:
         raise SystemExit(status)
 
@@ -52,6 +67,7 @@ def main() -> None:
     for stage in ("fcn32s", "fcn16s", "fcn8s"):
         run_dir = args.output_dir / stage
         options = ["--tfrecords", records, "--recipe", "shapes", "--run-dir", run_dir, "--resume"]
+        options += ["--checkpoint-interval", 50]
         options += ["--init-checkpoint", models[-1]] if models else []
         options += ["--steps", args.steps] if args.steps else []
         run(f"train_{stage}.py", *options)
@@ -63,8 +79,10 @@ def main() -> None:
     run("compare_models.py", *models, "--tfrecords", records, "--picture", picture)
     print(f"\npictures: {sheet}, {picture}, {args.output_dir}/fcn*/evaluation/confusion_matrix.png")
     print(f"{time.perf_counter() - start:.0f} s in all")
-    reached = json.loads((args.output_dir / "fcn8s/evaluation/metrics.json").read_text())
-    print(f"FCN-8s: mean IoU {reached['metrics']['mean_iou']:.4f}")
+    coarse, fine = mean_iou(args.output_dir / "fcn32s"), mean_iou(args.output_dir / "fcn8s")
+    print(f"mean IoU: FCN-32s {coarse:.4f}, FCN-8s {fine:.4f}")
+    if args.steps is None and not (fine > coarse and fine >= PROMISED_MEAN_IOU):
+        raise SystemExit(f"error: FCN-8s should reach {PROMISED_MEAN_IOU} and beat FCN-32s")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def test_one_number_is_a_square_crop(trained_with):
 
 
 def test_a_crop_that_does_not_fit_is_an_error(trained_with):
-    with pytest.raises(ValueError, match="multiples of 32, got 100x100; the nearest is 96x96"):
+    with pytest.raises(ValueError, match="multiples of 32, for example 96x96, got 100x100"):
         trained_with("--crop-size", "100")
 
 

@@ -32,7 +32,8 @@ _CAMVID_FCN_32S = Recipe(
 )
 
 # The embedded data set with a thin network and random initial weights, without dropout, which a
-# network of this size does not need.
+# network of this size does not need. Skips are fused so that each stage starts exactly where the
+# one before ended.
 _SHAPES_FCN_32S = Recipe(
     steps=300,
     learning_rate=1e-3,
@@ -46,6 +47,7 @@ _SHAPES_FCN_32S = Recipe(
         "fc_channels": 1024,
         "fc6_kernel": 3,
         "dropout_keep_prob": 1.0,
+        "skip_fusion": "direct",
     },
     validation_interval=1000,
 )

@@ -287,3 +287,18 @@ def test_imagenet_convolutions_recognise_texture(shared_data):
     name = "fcn_32s/vgg_16/conv5/conv5_3"
     excited = network.end_points(photograph)[name].numpy().mean()
     assert excited > 2 * network.end_points(flat)[name].numpy().mean()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"model": "resnet", "model_options": {}}', "{}"])
+def test_a_garbled_description_says_so(tmp_path, content):
+    network_of().save(tmp_path / "model")
+    (tmp_path / "model.json").write_text(content)
+    with pytest.raises(DataError, match="delete it to go by the checkpoint's shapes"):
+        Network.from_checkpoint(tmp_path / "model")
+
+
+def test_a_declared_new_layer_is_taken_where_it_fits(tmp_path):
+    source = network_of(seed=1)
+    source.save(tmp_path / "model")
+    report = network_of().restore(tmp_path / "model", new_layers=("fc6", "fc7"))
+    assert report.initialized == ()

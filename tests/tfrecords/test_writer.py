@@ -301,3 +301,23 @@ def test_numbers_are_checked(info: DatasetInfo, splits: Splits, out: Path) -> No
         quiet(info, splits, out, num_shards=0)
     with pytest.raises(DataError, match=r"workers \(0\)"):
         quiet(info, splits, out, workers=0)
+
+
+def test_the_pixel_limit_of_a_conversion_holds_when_its_records_are_read(
+    info: DatasetInfo, splits: Splits, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # fault 7: 20 x 37 pixels and more
+    with pytest.raises(DataError, match=r"more than the limit of 700; raise max_pixels"):
+        quiet(info, splits, out, max_pixels=700)
+    monkeypatch.setattr("tf_image_segmentation.tfrecords.manifest.MAX_PIXELS", 100)
+    quiet(info, splits, out, max_pixels=2000)
+    assert Manifest.read(out).max_pixels == 2000
+    assert len(list(read_examples(out, "train"))) == 5
+
+
+def test_a_name_that_is_not_utf_8(info: DatasetInfo, splits: Splits, out: Path) -> None:
+    # fault 25
+    splits["train"][0] = replace(splits["train"][0], image_id="caf\udce9")
+    with pytest.raises(DataError, match="the name is not valid UTF-8; rename the file"):
+        quiet(info, splits, out)
+    assert nothing_left(out)

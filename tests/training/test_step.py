@@ -5,6 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_image_segmentation.models import Network, fcn_32s
+from tf_image_segmentation.training.step import TrainingStep
+
 PROGRAM = """
 import numpy as np
 import tensorflow as tf
@@ -58,3 +65,20 @@ def test_two_replicas_equal_one_device():
     command = [sys.executable, "-c", PROGRAM]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.stdout.strip() == "equal", result.stderr[-3000:]
+
+
+def test_weight_decay_is_part_of_the_loss_and_shrinks_weights_only():
+    network = Network(fcn_32s, 3, width_multiplier=0.05, fc6_kernel=1)
+    for variable in network.variables_by_name.values():
+        variable.assign(np.random.default_rng(0).normal(size=variable.shape))
+    before = {name: v.numpy() for name, v in network.variables_by_name.items()}
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer.build(list(network.variables_by_name.values()))
+    step = TrainingStep(network, optimizer, 255, weight_decay=0.5)
+    # Without a labelled pixel there is nothing but the decay.
+    loss = step(tf.zeros([1, 32, 32, 3]), tf.fill([1, 32, 32], np.uint8(255)))
+    squares = sum((v.astype(np.float64) ** 2).sum() for n, v in before.items() if "weights" in n)
+    np.testing.assert_allclose(loss, 0.5 * squares / 2, rtol=1e-5)
+    for name, variable in network.variables_by_name.items():
+        factor = 1 - 0.1 * 0.5 if name.endswith("/weights") else 1
+        np.testing.assert_allclose(variable, factor * before[name], rtol=1e-4, atol=1e-6)

@@ -57,7 +57,7 @@ def test_a_run_writes_what_it_promises(make_config):
     stored = json.loads((config.run_dir / "config.json").read_text())
     assert stored["recipe"]["crop_size"] == [32, 64]
     assert stored["environment"]["tensorflow"] == tf.__version__
-    assert len(stored["data_sha256"]) == 2
+    assert [len(sha256) for sha256 in stored["data"]] == [64, 64]
     validations = [
         line
         for line in map(json.loads, (config.run_dir / "metrics.jsonl").open())
@@ -121,7 +121,7 @@ def uninterrupted_losses(tmp_path_factory, make_config_in):
     return losses(config)
 
 
-@pytest.mark.parametrize("stop", [1, 3, 4])
+@pytest.mark.parametrize("stop", [1, 4])
 def test_a_resumed_run_continues_the_same_curve(
     make_config, uninterrupted_losses, monkeypatch, stop
 ):
@@ -135,6 +135,29 @@ def test_a_resumed_run_continues_the_same_curve(
     result = run_quietly(parts, resume=True)
     assert (result.step, result.exit_code) == (6, 0)
     assert losses(parts) == uninterrupted_losses
+
+
+def test_a_signal_during_validation_saves_the_step(make_config, monkeypatch):
+    # fault 43
+    config = make_config(checkpoint_interval=100)
+    original = Trainer._validate
+
+    def validate(trainer, step, monitor):
+        os.kill(os.getpid(), signal.SIGTERM)
+        original(trainer, step, monitor)
+
+    monkeypatch.setattr(Trainer, "_validate", validate)
+    assert run_quietly(config).exit_code == 143
+    assert (config.run_dir / "checkpoints" / "ckpt-3.index").exists()
+
+
+def test_a_signal_in_the_last_step_still_ends_the_run_well(make_config, monkeypatch):
+    config = make_config(validation_interval=100)
+    StopAfter(monkeypatch, 6)
+    result = run_quietly(config)
+    assert (result.step, result.exit_code) == (6, 0)
+    for kind in ("best", "last"):
+        assert Network.from_checkpoint(config.run_dir / "model" / kind)
 
 
 def test_a_killed_run_resumes_from_its_last_checkpoint(
@@ -178,7 +201,8 @@ def test_resume_refuses_another_configuration(make_config, make_records):
         (make_config(learning_rate=2e-3), "recipe.learning_rate: 0.001 before, 0.002 now"),
         (make_config(model="fcn_16s"), "model: fcn_32s before, fcn_16s now"),
         (make_config(seed=4), "seed: 0 before, 4 now"),
-        (make_config(tfrecords=str(make_records("other", train_count=4))), "data_sha256"),
+        (make_config(tfrecords=str(make_records("other", train_count=4))), "data: "),
+        (make_config(val_tfrecords=f"{config.tfrecords}/train-*"), "validation_data: "),
     ]:
         with pytest.raises(DataError, match=f"cannot resume.*\n.*{difference}"):
             run_quietly(other, resume=True)
@@ -215,6 +239,56 @@ def test_two_trainers_in_one_folder(make_config):
     with pytest.raises(DataError, match="another training process is writing to this folder"):
         Trainer(config, resume=True, progress=False)
     trainer.run()
+
+
+def test_a_run_that_fails_frees_its_folder(make_config):
+    config = make_config(learning_rate=1e30, schedule="constant", warmup_steps=0)
+    for _ in range(2):  # the same error again, not one about another trainer
+        with pytest.raises(DataError, match=r"the loss is|not finite"):
+            run_quietly(config, resume=True)
+
+
+def test_checkpoints_without_their_configuration_are_left_alone(make_config):
+    # fault 46
+    config = make_config()
+    run_quietly(config)
+    (config.run_dir / "config.json").unlink()
+    with pytest.raises(DataError, match=r"holds checkpoints but no config.json"):
+        run_quietly(config, resume=True)
+
+
+def test_records_named_by_a_pattern_validate_on_the_validation_split(make_config):
+    config = make_config(steps=1)
+    trainer = Trainer(replace(config, tfrecords=f"{config.tfrecords}/train-*"), progress=False)
+    assert {file.name.split("-")[0] for file in trainer._records.files} == {"train"}
+    assert {file.name.split("-")[0] for file in trainer._validation.files} == {"val"}
+    trainer.run()
+
+
+def test_validation_set_of_other_classes(make_config, tmp_path):
+    config = make_config()
+    other = tmp_path / "other"
+    shutil.copytree(config.tfrecords, other)
+    manifest = other / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"cat"', '"lynx"'))
+    with pytest.raises(DataError, match=r"validation classes .*lynx.* are not the training"):
+        run_quietly(replace(config, val_tfrecords=str(other)))
+
+
+def test_weights_that_are_not_finite_are_not_saved(make_config, monkeypatch):
+    # fault 42
+    config = make_config()
+
+    def spoil():
+        variable = trainer._network.variables_by_name["fcn_32s/vgg_16/fc7/biases"]
+        variable.assign(variable * np.nan)
+
+    StopAfter(monkeypatch, 4, spoil)
+    trainer = Trainer(config, progress=False)
+    with pytest.raises(DataError, match="step 4: weights are not finite"):
+        trainer.run()
+    assert not (config.run_dir / "checkpoints" / "ckpt-4.index").exists()
+    assert (config.run_dir / "checkpoints" / "ckpt-2.index").exists()
 
 
 def test_label_out_of_range_names_the_record(make_config, tmp_path):
@@ -285,14 +359,22 @@ def test_what_cannot_train_is_found_at_the_start(make_config):
         DataError, match=r"batch size 6 must be .* not larger than the data set of 5"
     ):
         run_quietly(make_config(batch_size=6))
-    with pytest.raises(DataError, match=r"multiples of 32, got 100x64; the nearest is 96x64"):
+    with pytest.raises(DataError, match=r"multiples of 32, for example 96x64, got 100x64"):
         make_config(crop_size=(100, 64))
     for changes, message in [
         ({"steps": 0}, "steps must be at least 1"),
-        ({"optimizer": "adagrad"}, "unknown optimizer 'adagrad'; choose from"),
+        ({"optimizer": "adagrad"}, r"optimizer must be one of \('adam', .*, got adagrad"),
+        ({"schedule": "cosine"}, "schedule must be one of .*, got cosine"),
+        ({"compute_dtype": "float16"}, "compute_dtype must be one of .*, got float16"),
+        ({"color_distortion": "wild"}, "color_distortion must be one of .*, got wild"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
-        ({"scale_range": (2.0, 1.0)}, "two positive factors in order"),
-        ({"color_distortion": "wild"}, "unknown color_distortion 'wild'"),
+        ({"learning_rate": float("inf")}, "learning_rate must be above 0 and finite"),
+        ({"scale_range": (2.0, 1.0)}, "two factors in order"),
+        ({"weight_decay": -1.0}, "weight_decay must not be negative"),
+        ({"checkpoint_interval": 0}, "checkpoint_interval must be at least 1"),
+        ({"keep_checkpoints": 0}, "keep_checkpoints must be at least 1"),
+        ({"seed": -1}, "seed must be 0 to 2147483647"),
+        ({"seed": 2**31}, "seed must be 0 to 2147483647"),
     ]:
         with pytest.raises(DataError, match=message):
             make_config(**changes)
@@ -328,7 +410,7 @@ def test_a_save_that_fails_leaves_the_earlier_checkpoints(make_config, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr(tf.train.CheckpointManager, "save", full)
-        with pytest.raises(DataError, match=r"saving step 4 failed .No space left on device"):
+        with pytest.raises(DataError, match=r"saving ckpt-4 failed .No space left on device"):
             run_quietly(config)
     assert not list((config.run_dir / "checkpoints").glob("ckpt-4*"))
     assert run_quietly(config, resume=True).exit_code == 0

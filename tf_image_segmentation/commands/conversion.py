@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
+from tf_image_segmentation.datasets.decoding import MAX_PIXELS
 
 if TYPE_CHECKING:
     from tf_image_segmentation.tfrecords.manifest import Manifest
@@ -25,6 +26,14 @@ def add_conversion_arguments(parser: argparse.ArgumentParser) -> None:
     add("--skip-bad", action="store_true", help="leave bad samples out, listed in the manifest")
     add("--overwrite", action="store_true", help="replace records in --output-dir once all is done")
     add("--shuffle-seed", type=int, default=0, help="decides the order of the training records")
+    add("--max-pixels", type=int, default=MAX_PIXELS, help="largest image, height times width")
+    add(
+        "--intensity-range",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="values of 16-bit images that become 0 and 255; None refuses such images",
+    )
 
 
 def run_conversion(
@@ -32,7 +41,6 @@ def run_conversion(
     info: DatasetInfo,
     samples_by_split: Mapping[str, Sequence[Sample]],
     source: Mapping[str, Any],
-    intensity_range: tuple[float, float] | None = None,
 ) -> None:
     """Converts with the options of `add_conversion_arguments` and prints what was written.
 
@@ -41,7 +49,6 @@ def run_conversion(
         info: the data set's description.
         samples_by_split: samples of each split.
         source: facts for the manifest.
-        intensity_range: see `tfrecords.convert`.
 
     Raises:
         DataError: the input cannot be used.
@@ -61,7 +68,8 @@ def run_conversion(
         overwrite=arguments.overwrite,
         shuffle_seed=arguments.shuffle_seed,
         source=source,
-        intensity_range=intensity_range,
+        max_pixels=arguments.max_pixels,
+        intensity_range=arguments.intensity_range and tuple(arguments.intensity_range),
     )
     print(_report(manifest, arguments.output_dir, time.perf_counter() - start))
 

@@ -9,7 +9,12 @@ from typing import Any
 
 from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.recipes import RECIPES
-from tf_image_segmentation.training.config import COLOR_DISTORTIONS, Recipe, TrainingConfig
+from tf_image_segmentation.training.config import (
+    COLOR_DISTORTIONS,
+    COMPUTE_DTYPES,
+    Recipe,
+    TrainingConfig,
+)
 
 # Options of this name replace the recipe's value.
 _OVERRIDES = (
@@ -59,13 +64,13 @@ def _parser(model: str, description: str) -> argparse.ArgumentParser:
     override(
         "--compute-dtype",
         "type of the convolutions; weights and loss stay float32",
-        choices=("float32", "bfloat16"),
+        choices=COMPUTE_DTYPES,
     )
     override("--color-distortion", "random colour changes", choices=COLOR_DISTORTIONS)
     override(
         "--new-layers",
-        "layers that start as initialised whatever --init-checkpoint holds, such as fc8 for other "
-        "classes",
+        "layers that may start as initialised, where --init-checkpoint lacks them or has another "
+        "shape, such as fc8 for other classes",
         nargs="*",
         metavar="LAYER",
     )
@@ -106,6 +111,7 @@ def main(model: str, description: str) -> int:
     command_line.load_tensorflow()
     from tf_image_segmentation.training.trainer import train
 
+    print(f"{model}, recipe {args.recipe}, {config.recipe.steps} steps, into {args.run_dir}")
     result = train(config, resume=args.resume)
     print(f"{args.run_dir}: step {result.step}")
     if result.best_mean_iou is not None:

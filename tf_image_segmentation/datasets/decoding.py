@@ -122,7 +122,7 @@ def open_image(path: Path, data: bytes, max_pixels: int = MAX_PIXELS) -> ImageFi
     if image.width * image.height > max_pixels:
         raise DataError(
             f"{path}: has {image.height} x {image.width} pixels (height x width), more than the "
-            f"limit of {max_pixels}; raise max_pixels if the file can be trusted"
+            f"limit of {max_pixels}; raise max_pixels (--max-pixels) if the file can be trusted"
         )
     if getattr(image, "is_animated", False):
         raise DataError(f"{path}: is an animated PNG; save the wanted frame as a still PNG")

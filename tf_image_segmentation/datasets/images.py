@@ -166,8 +166,8 @@ def _eight_bits(
     """Maps a 16-bit image to 8 bits, as `read_image` documents."""
     if intensity_range is None:
         raise DataError(
-            f"{path}: is a 16-bit PNG; give intensity_range=(low, high), the values that become "
-            "0 and 255, or convert it to 8 bits"
+            f"{path}: is a 16-bit PNG; give intensity_range=(low, high) (--intensity-range), the "
+            "values that become 0 and 255, or convert it to 8 bits"
         )
     low, high = intensity_range
     if not low < high:

@@ -95,7 +95,8 @@ def resolve_inside(folder: Path, relative: str) -> Path:
     parts = Path(relative)
     if parts.is_absolute() or ".." in parts.parts or "\0" in relative:
         raise DataError(
-            f"{relative!r} would leave the folder {folder}; list names relative to it, without '..'"
+            f"{relative!r} would leave the folder {folder}; name files relative to it, without "
+            "'..', in the lists there, or remove a list whose folders can be paired by name"
         )
     path = folder
     for name in parts.parts:

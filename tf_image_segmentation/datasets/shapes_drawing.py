@@ -81,7 +81,12 @@ def write_shapes(
         _check_root(root, overwrite)
         if root.exists():
             root.rename(staging / "old")
-        (staging / "new").rename(root)
+        try:
+            (staging / "new").rename(root)
+        except BaseException:
+            if (staging / "old").exists():
+                (staging / "old").rename(root)
+            raise
 
 
 def _check_arguments(num_images: int, image_size: int, seed: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
 from tf_image_segmentation.errors import DataError
@@ -22,7 +23,14 @@ def predictions(
         total=records.num_examples, desc="evaluate", unit="image", disable=not progress
     ) as bar:
         for image, mask, image_id in records.examples():
-            yield image_id, image, mask, predict_labels(network, image, fit)
+            try:
+                predicted = predict_labels(network, image, fit)
+            except tf.errors.ResourceExhaustedError as error:
+                raise DataError(
+                    f"image {image_id}: out of memory at {image.shape[0]} x {image.shape[1]} "
+                    "pixels (height x width); use smaller images or a machine with more memory"
+                ) from error
+            yield image_id, image, mask, predicted
             bar.update()
 
 

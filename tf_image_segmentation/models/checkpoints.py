@@ -97,9 +97,22 @@ def description_path(prefix: Path) -> Path:
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """Returns what was saved beside a checkpoint, {} for a checkpoint from elsewhere."""
+    """Returns what was saved beside a checkpoint, {} for a checkpoint from elsewhere.
+
+    Raises:
+        DataError: there is no checkpoint, or what lies beside it is no description.
+    """
     file = description_path(resolve(path))
-    return json.loads(file.read_text()) if file.is_file() else {}
+    if not file.is_file():
+        return {}
+    try:
+        description = json.loads(file.read_text())
+        return {**description, "model_options": dict(description["model_options"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{file}: does not describe a model ({error!r}); delete it to go by the checkpoint's "
+            "shapes"
+        ) from error
 
 
 def _open_npz(path: Path) -> Weights:
@@ -179,11 +192,9 @@ def restore(
     for name, variable in variables.items():
         source_name = f"{source}/{name.split('/', 1)[1]}".lstrip("/")
         shape, found = tuple(variable.shape), weights.shapes.get(source_name)
-        if _layer(name) in new_layers:
-            initialized.append(name)
-        elif found == shape:
+        if found == shape:
             taken[name] = source_name
-        elif _may_be_new(name, model, source, weights):
+        elif _layer(name) in new_layers or _may_be_new(name, model, source, weights):
             initialized.append(name)
         elif found is None:
             wrong.append(f"  {source_name}: missing, {list(shape)} wanted")

@@ -10,7 +10,7 @@ from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.fcn import MODELS
 
-_FULL_WIDTH = 64  # channels of conv1_1 in VGG-16
+_FULL_WIDTH = 512  # channels of conv5_3 in VGG-16, which tell a width best
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,15 @@ def describe(path: str | Path) -> Description:
     saved = checkpoints.read_description(Path(path))
     if not saved:
         return _from_shapes(Path(path))
+    if saved.get("model") not in MODELS or "num_classes" not in saved:
+        raise DataError(
+            f"{path}: the description beside it names no model of {sorted(MODELS)}; delete it to "
+            "go by the checkpoint's shapes"
+        )
     return Description(
         model=saved["model"],
         num_classes=saved["num_classes"],
-        compute_dtype=saved["compute_dtype"],
+        compute_dtype=saved.get("compute_dtype", "float32"),
         model_options=saved["model_options"],
     )
 
@@ -58,10 +63,12 @@ def _from_shapes(path: Path) -> Description:
     vgg = f"{scope}/vgg_16"
     try:
         *_, num_classes = weights.shapes[f"{vgg}/fc8/weights"]
-        width = weights.shapes[f"{vgg}/conv1/conv1_1/weights"][-1] / _FULL_WIDTH
+        width = weights.shapes[f"{vgg}/conv5/conv5_3/weights"][-1] / _FULL_WIDTH
         fc6_kernel, _, _, fc_channels = weights.shapes[f"{vgg}/fc6/weights"]
     except KeyError as error:
-        raise DataError(f"{weights.path}: holds no {error.args[0]}") from error
+        raise DataError(
+            f"{weights.path}: holds no {error.args[0]}, so it is no whole {scope}; give another one"
+        ) from error
     options = {
         "width_multiplier": width,
         "fc_channels": round(fc_channels / width),

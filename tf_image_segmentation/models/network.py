@@ -87,13 +87,16 @@ class Network(tf.Module):
         """
         found = describe(path)
         if model not in (None, found.model):
-            raise DataError(f"{path}: holds {found.model}, not {model}")
+            raise DataError(f"{path}: holds {found.model}, not {model}; leave out --model")
         network = cls(
             MODELS[found.model], found.num_classes, found.compute_dtype, **found.model_options
         )
         report = network.restore(path)
         if report.initialized:
-            raise DataError(f"{path}: lacks {', '.join(report.initialized)}")
+            raise DataError(
+                f"{path}: lacks {', '.join(report.initialized)}, so it cannot predict; train it "
+                "first"
+            )
         return network
 
     def _get_variable(
@@ -169,9 +172,9 @@ class Network(tf.Module):
         Args:
             path: a slim VGG-16 checkpoint (either format), an FCN checkpoint of the same or a
                 coarser stride, a folder that holds checkpoints, or an ``.npz`` keyed by slim names.
-            new_layers: layers such as ``"fc6"`` that stay as initialised whatever the
-                file holds. Skip layers that a coarser FCN lacks, and fc8 of a VGG-16 for other
-                classes or without fc8, need not be named.
+            new_layers: layers such as ``"fc6"`` that may stay as initialised, where the file lacks
+                them or has them in another shape. Skip layers that a coarser FCN lacks, and fc8 of
+                a VGG-16 for other classes or without fc8, need not be named.
 
         Returns:
             What was restored, what stayed as initialised, what the file holds besides.

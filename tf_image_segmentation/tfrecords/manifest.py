@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.decoding import MAX_PIXELS
 from tf_image_segmentation.errors import DataError
 
 MANIFEST_FILE = "manifest.json"
@@ -79,6 +80,11 @@ class Manifest:
     info: DatasetInfo
     splits: Mapping[str, Split]
     source: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def max_pixels(self) -> int:
+        """The limit on height times width that the conversion was told to keep."""
+        return int(self.source.get("max_pixels", MAX_PIXELS))
 
     def to_json(self) -> str:
         """Returns the manifest as text; equal manifests give equal text."""

@@ -129,7 +129,10 @@ def _lock(folder: Path, wait: bool) -> int | None:
 
     The kernel frees the lock when its process dies, however it dies.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:  # its owner has just removed it
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:

@@ -36,6 +36,7 @@ def plan_conversion(
         DataError: an id occurs twice, a split is empty, or files are missing (all are listed)
             and ``skip_bad`` is not set.
     """
+    _check_names(samples_by_split)
     check_disjoint(
         {name: [s.image_id for s in samples] for name, samples in samples_by_split.items()}
     )
@@ -53,6 +54,17 @@ def plan_conversion(
         check_not_empty(name, len(samples), missing[name])
     ordered = {name: _in_order(name, samples, shuffle_seed) for name, samples in kept.items()}
     return Plan(ordered, missing)
+
+
+def _check_names(samples_by_split: Mapping[str, Sequence[Sample]]) -> None:
+    for samples in samples_by_split.values():
+        for sample in samples:
+            try:
+                sample.image_id.encode()
+            except UnicodeEncodeError as error:
+                raise DataError(
+                    f"{sample.image_id!r}: the name is not valid UTF-8; rename the file"
+                ) from error
 
 
 def check_not_empty(split: str, num_examples: int, skipped: Mapping[str, str]) -> None:

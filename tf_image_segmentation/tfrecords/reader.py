@@ -15,6 +15,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo, get_dataset
+from tf_image_segmentation.datasets.decoding import MAX_PIXELS
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.framing import first_record
 from tf_image_segmentation.tfrecords.manifest import Manifest, file_sha256
@@ -80,7 +81,13 @@ class Records:
 
     def parse(self, serialized: tf.Tensor, record_name: tf.Tensor | str = "") -> Example:
         """Decodes an element of `dataset`; see `tfrecords.schema.parse_example`."""
-        return parse_example(serialized, self.schema, record_name=record_name)
+        return parse_example(
+            serialized, self.schema, record_name=record_name, max_pixels=self._max_pixels
+        )
+
+    @property
+    def _max_pixels(self) -> int:
+        return MAX_PIXELS if self.manifest is None else self.manifest.max_pixels
 
     def examples(self, shard: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
         """Yields image (uint8 [h, w, 3]), mask (uint8 [h, w]) and image id of each example.
@@ -93,7 +100,11 @@ class Records:
 
     def _shard(self, shard: int) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
         file, expected, number = self.files[shard], self.shard_examples[shard], 0
-        examples = self.dataset(shard).map(_parser(self.schema), num_parallel_calls=2).prefetch(2)
+        examples = (
+            self.dataset(shard)
+            .map(_parser(self.schema, self._max_pixels), num_parallel_calls=2)
+            .prefetch(2)
+        )
         try:
             for image, mask, image_id in examples.as_numpy_iterator():
                 yield image, mask, image_id.decode()
@@ -231,13 +242,13 @@ def read_shard(file: tf.Tensor | str) -> tf.data.Dataset:
 
 
 @functools.cache
-def _parser(schema: str) -> Callable[[tf.Tensor, tf.Tensor], Example]:
+def _parser(schema: str, max_pixels: int) -> Callable[[tf.Tensor, tf.Tensor], Example]:
     """Returns `parse_example` as a traced function: tracing it for each file would take longer."""
     string = tf.TensorSpec([], tf.string)
 
     @tf.function(input_signature=[string, string])
     def parse(serialized: tf.Tensor, record_name: tf.Tensor) -> Example:
-        return parse_example(serialized, schema, record_name=record_name)
+        return parse_example(serialized, schema, record_name=record_name, max_pixels=max_pixels)
 
     return parse.get_concrete_function()
 

@@ -113,12 +113,12 @@ def _matches(pattern: Path) -> list[Path]:
         raise DataError(
             f"{pattern}: no file matches this pattern; check it, and quote it in a shell"
         )
-    found = {path.name for path in paths}
+    found = set(paths)
     missing = {
         str(path.with_name(name))
         for path in paths
         for name in _siblings(path.name)
-        if name not in found and fnmatch.fnmatchcase(name, pattern.name)
+        if path.with_name(name) not in found and fnmatch.fnmatchcase(name, pattern.name)
     }
     if missing:
         raise DataError(f"{pattern}: missing shards: {', '.join(sorted(missing))}; copy them again")

@@ -68,7 +68,7 @@ def convert(
         shuffle_seed: decides the order of training splits.
         source: more facts for the manifest, plain JSON types.
         max_pixels: largest image, height times width.
-        intensity_range: for 16-bit and float images, the values that become 0 and 255.
+        intensity_range: for 16-bit images, the values that become 0 and 255.
         progress: show a progress bar with rate and time left.
 
     Returns:
@@ -86,7 +86,12 @@ def convert(
     encode = partial(
         encode_sample, info=info, max_pixels=max_pixels, intensity_range=intensity_range
     )
-    facts = {"shuffle_seed": shuffle_seed, "intensity_range": intensity_range, **(source or {})}
+    facts = {
+        "shuffle_seed": shuffle_seed,
+        "max_pixels": max_pixels,
+        "intensity_range": intensity_range,
+        **(source or {}),
+    }
     with _plain_write_errors(output_dir), output_folder(output_dir, overwrite) as folder:
         splits = _write(folder, plan, info, encode, num_shards, workers, skip_bad, progress)
         manifest = Manifest(info, splits, facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,7 +11,20 @@ from typing import Any
 from tf_image_segmentation.errors import DataError
 
 OPTIMIZERS = ("adam", "momentum")
+SCHEDULES = ("constant", "poly")
 COLOR_DISTORTIONS = ("none", "fast", "full")
+COMPUTE_DTYPES = ("float32", "bfloat16")
+_CHOICES = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "color_distortion": COLOR_DISTORTIONS,
+    "compute_dtype": COMPUTE_DTYPES,
+}
+
+
+def _require(condition: bool, rule: str, value: Any) -> None:
+    if not condition:
+        raise DataError(f"{rule}, got {value}")
 
 
 def _size(sides: Iterable[int]) -> str:
@@ -38,7 +52,8 @@ class Recipe:
         scale_range: bounds of the random scale, None to leave the size alone.
         color_distortion: "none", "fast" (brightness, saturation) or "full" (and hue, contrast).
         model_options: passed to the model function, such as ``width_multiplier``.
-        new_layers: layers that the first checkpoint lacks and that start as initialised.
+        new_layers: layers that may start as initialised, where the first checkpoint lacks them or
+            has them in another shape.
         compute_dtype: type of the convolutions, "float32" or "bfloat16".
         validation_interval: steps between validations; the last step always validates.
     """
@@ -62,36 +77,27 @@ class Recipe:
     validation_interval: int = 5000
 
     def __post_init__(self) -> None:
-        problems = [
-            (self.steps < 1, f"steps must be at least 1, got {self.steps}"),
-            (self.batch_size < 1, f"batch_size must be at least 1, got {self.batch_size}"),
-            (self.validation_interval < 1, "validation_interval must be at least 1"),
-            (
-                any(side < 32 or side % 32 for side in self.crop_size),
-                f"crop_size must be multiples of 32, got {_size(self.crop_size)}; the nearest is "
-                + _size(max(1, round(side / 32)) * 32 for side in self.crop_size),
-            ),
-            (
-                not self.learning_rate > 0,
-                f"learning_rate must be above 0, got {self.learning_rate}",
-            ),
-            (
-                self.optimizer not in OPTIMIZERS,
-                f"unknown optimizer {self.optimizer!r}; choose from {OPTIMIZERS}",
-            ),
-            (
-                self.color_distortion not in COLOR_DISTORTIONS,
-                f"unknown color_distortion {self.color_distortion!r}; "
-                f"choose from {COLOR_DISTORTIONS}",
-            ),
-            (
-                self.scale_range is not None and not 0 < self.scale_range[0] <= self.scale_range[1],
-                f"scale_range must be two positive factors in order, got {self.scale_range}",
-            ),
-        ]
-        for wrong, message in problems:
-            if wrong:
-                raise DataError(message)
+        low, high = self.scale_range if self.scale_range is not None else (1.0, 1.0)
+        at_least_one = ("steps", "batch_size", "validation_interval")
+        not_negative = ("warmup_steps", "weight_decay", "class_balancing", "momentum")
+        for name in at_least_one:
+            _require(getattr(self, name) >= 1, f"{name} must be at least 1", getattr(self, name))
+        for name in not_negative:
+            _require(getattr(self, name) >= 0, f"{name} must not be negative", getattr(self, name))
+        rate = self.learning_rate
+        _require(0 < rate < math.inf, "learning_rate must be above 0 and finite", rate)
+        _require(
+            0 < low <= high < math.inf, "scale_range must be two factors in order", (low, high)
+        )
+        nearest = _size(max(1, round(side / 32)) * 32 for side in self.crop_size)
+        _require(
+            len(self.crop_size) == 2 and all(s >= 32 and s % 32 == 0 for s in self.crop_size),
+            f"crop_size must be height and width in multiples of 32, for example {nearest}",
+            _size(self.crop_size),
+        )
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            _require(value in choices, f"{name} must be one of {choices}", value)
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,11 @@ class TrainingConfig:
     seed: int = 0
     checkpoint_interval: int = 1000
     keep_checkpoints: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("checkpoint_interval", "keep_checkpoints"):
+            _require(getattr(self, name) >= 1, f"{name} must be at least 1", getattr(self, name))
+        _require(0 <= self.seed < 2**31, "seed must be 0 to 2147483647", self.seed)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the configuration as JSON types."""

@@ -84,6 +84,7 @@ def cross_entropy_sum(
         weights = tf.cast(labels != ignore_label, tf.float32)
         labels = tf.where(labels == ignore_label, 0, labels)
     if class_weights is not None:
+        # One factor a pixel out of a handful; nothing of the size of the logits is gathered.
         weights *= tf.gather(tf.constant(class_weights, tf.float32), labels)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -36,15 +38,8 @@ class Checkpoints:
         Raises:
             DataError: the disk is full or fails; earlier checkpoints stay usable.
         """
-        try:
+        with _removed_on_failure(self._folder, f"ckpt-{step}"):
             self._manager.save(checkpoint_number=step)
-        except tf.errors.OpError as error:
-            for partial in self._folder.glob(f"ckpt-{step}*"):
-                shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
-            raise DataError(
-                f"{self._folder}: saving step {step} failed ({error.message.splitlines()[0]}); "
-                "earlier checkpoints are untouched; make room and resume"
-            ) from error
 
     def restore(self) -> int:
         """Restores the newest usable checkpoint and returns its step.
@@ -82,12 +77,38 @@ def save_model(folder: Path, network: Network, info: DatasetInfo, step: int) -> 
 
     The new files are complete before the ``checkpoint`` file points to them, and only then the old
     ones go.
+
+    Raises:
+        DataError: the disk is full or fails; the model that was there stays usable.
     """
     name = f"model-{step}"
-    network.save(folder / name, {"dataset": info.to_json(), "step": step})
-    # What tf.train.latest_checkpoint reads.
-    state = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
-    write_atomically(folder / "checkpoint", state)
+    with _removed_on_failure(folder, name):
+        network.save(folder / name, {"dataset": info.to_json(), "step": step})
+        # What tf.train.latest_checkpoint reads.
+        state = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
+        write_atomically(folder / "checkpoint", state)
     for file in folder.glob("model-*"):
         if file.name.split(".")[0] != name:
-            shutil.rmtree(file) if file.is_dir() else file.unlink()
+            _remove(file)
+
+
+@contextlib.contextmanager
+def _removed_on_failure(folder: Path, name: str) -> Iterator[None]:
+    """Turns a failing disk into a DataError, and removes what was written under ``name``."""
+    try:
+        yield
+    except (tf.errors.OpError, OSError) as error:
+        for partial in [*folder.glob(f"{name}.*"), *folder.glob(f"{name}_temp*")]:
+            _remove(partial)
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"{folder}: saving {name} failed ({reason}); what was saved before is untouched; make "
+            "room and resume"
+        ) from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -6,14 +6,18 @@ weights, optimizer, step) and ``model/best/``, ``model/last/`` (weights by name,
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from tf_image_segmentation.errors import DataError
 
@@ -31,11 +35,12 @@ _FREE_FIELDS = {
 
 
 def _git_commit() -> str | None:
+    project = Path(__file__).parents[2]
+    if not (project / ".git").exists():
+        return None  # installed; a repository further up would be somebody else's
     command = ["git", "rev-parse", "HEAD"]
     try:
-        result = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        )
+        result = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return result.stdout.strip()
@@ -43,8 +48,15 @@ def _git_commit() -> str | None:
 
 def environment() -> dict[str, Any]:
     """Returns the versions that a result depends on, and the project's git commit if known."""
-    versions = {package: metadata.version(package) for package in _PACKAGES}
+    versions = {package: _version(package) for package in _PACKAGES}
     return {"python": platform.python_version(), **versions, "git_commit": _git_commit()}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # a variant of another name, such as tensorflow-cpu
+        return None
 
 
 def _flatten(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -89,8 +101,25 @@ class RunFolder:
         self._lock = self._take_lock()
         self._config = config
         self.has_run = self._config_file.exists()
-        if self.has_run:
-            self._check_resume(config, resume)
+        with self.closed_on_error():
+            if self.has_run:
+                self._check_resume(config, resume)
+            elif any(self.checkpoints.glob("ckpt-[1-9]*.index")):
+                raise DataError(
+                    f"{path}: holds checkpoints but no config.json to tell what they are of; "
+                    "put it back, or use another --run-dir"
+                )
+            elif resume:
+                tqdm.write(f"{path}: no run there yet, starting a new one")
+
+    @contextlib.contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Lets another trainer have the folder if the block raises."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def begin(self) -> None:
         """Marks the folder as holding a run, by writing its configuration."""
@@ -102,11 +131,14 @@ class RunFolder:
         lock = (self.path / ".lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
+            lock.close()
             raise DataError(
                 f"{self.path}: another training process is writing to this folder; "
                 "wait for it or use another --run-dir"
             ) from error
+        except OSError:
+            pass  # this file system has no locks
         return lock
 
     def _check_resume(self, config: dict[str, Any], resume: bool) -> None:

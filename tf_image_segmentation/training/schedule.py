@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-SCHEDULES = ("constant", "poly")
+from tf_image_segmentation.training.config import SCHEDULES
+
 _POLY_POWER = 0.9
 
 

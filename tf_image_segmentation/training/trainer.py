@@ -62,7 +62,7 @@ class Trainer:
         own = self._info.ignore_label
         self._ignore_label = 255 if own is None else own
         self._validation = self._open_validation()
-        self._weights = self._class_weights()
+        self._class_weights = self._balancing()
         keras.utils.set_random_seed(config.seed)
         self._strategy = tf.distribute.get_strategy()
         with self._strategy.scope():
@@ -74,23 +74,26 @@ class Trainer:
             )
             self._optimizer = make_optimizer(self._recipe)
             self._optimizer.build(list(self._network.variables_by_name.values()))
-        resuming = (config.run_dir / "config.json").exists()
-        if config.init_checkpoint is not None and not resuming:
+        if config.init_checkpoint is None:
+            tqdm.write("starting from random weights (no --init-checkpoint)")
+        elif not (config.run_dir / "config.json").exists():
             report = self._network.restore(config.init_checkpoint, self._recipe.new_layers)
             tqdm.write(str(report))
-        facts = {"data_sha256": [shard for shard in self._records.sha256 if shard]}
+        facts = {"data": _identity(self._records), "validation_data": _identity(self._validation)}
         self._folder = RunFolder(config.run_dir, {**config.to_json(), **facts}, resume)
-        self._checkpoints = Checkpoints(
-            self._folder.checkpoints, self._network, self._optimizer, config.keep_checkpoints
-        )
-        self._best: float | None = None
-        self._last: float | None = None
-        self._start()
+        self._best_iou: float | None = None
+        self._last_iou: float | None = None
+        with self._folder.closed_on_error():
+            self._checkpoints = Checkpoints(
+                self._folder.checkpoints, self._network, self._optimizer, config.keep_checkpoints
+            )
+            self._start()
 
     def _open_validation(self) -> Records | None:
         path, manifest = self._config.val_tfrecords, self._records.manifest
         if path is None and manifest is not None and "val" in manifest.splits:
-            path = self._config.tfrecords
+            # The training records may have been named by a pattern; the manifest lies beside them.
+            path = str(self._records.files[0].parent)
         if path is None:
             return None
         records = open_records(path, "val")
@@ -101,12 +104,17 @@ class Trainer:
             )
         return records
 
-    def _class_weights(self) -> tuple[float, ...] | None:
-        if self._recipe.class_balancing and self._records.manifest is None:
-            raise DataError("class balancing needs records with a manifest, which counts pixels")
-        if self._records.manifest is None:
+    def _balancing(self) -> tuple[float, ...] | None:
+        if self._recipe.class_balancing == 0:
             return None
-        pixels = self._records.manifest.splits["train"].class_pixels
+        manifest = self._records.manifest
+        if manifest is None or "train" not in manifest.splits:
+            raise DataError(
+                f"{self._config.tfrecords}: class balancing needs the pixel counts of a manifest "
+                'with a "train" split; convert the data set with this program, or use a recipe '
+                "without class_balancing"
+            )
+        pixels = manifest.splits["train"].class_pixels
         return class_weights(pixels, self._recipe.class_balancing)
 
     def _start(self) -> None:
@@ -114,8 +122,8 @@ class Trainer:
             step = self._checkpoints.restore()
             self._folder.forget_after(step)
             ious = [m["val_mean_iou"] for m in self._folder.read_metrics() if "val_mean_iou" in m]
-            self._best = max(ious, default=None)
-            self._last = ious[-1] if ious else None
+            self._best_iou = max(ious, default=None)
+            self._last_iou = ious[-1] if ious else None
             tqdm.write(f"resumed {self._folder.path} at step {step}")
         else:
             # First something to resume from, then the file that says that there is a run.
@@ -152,22 +160,32 @@ class Trainer:
                 self._optimizer,
                 self._ignore_label,
                 self._recipe.weight_decay,
-                self._weights,
+                self._class_weights,
                 self._config.seed,
             )
-        first = int(self._optimizer.iterations)
+        try:
+            return self._loop(step_function)
+        finally:
+            self._folder.close()
+
+    def _loop(self, step_function: TrainingStep) -> TrainingResult:
+        first, steps = int(self._optimizer.iterations), self._recipe.steps
         batches = self._strategy.experimental_distribute_dataset(self._batches_from(first))
         monitor = Monitor(self._folder, self._recipe, first, self._progress)
         with stop_signals() as signals, monitor, self._records.naming_damage():
             iterator = iter(batches)
-            for step in range(first + 1, self._recipe.steps + 1):
+            for step in range(first + 1, steps + 1):
                 started, rate = time.perf_counter(), float(self._optimizer.learning_rate)
                 loss = self._run_step(step_function, next(iterator), step)
                 monitor.step(step, loss, rate, time.perf_counter() - started)
-                self._after_step(step, monitor, stopping=bool(signals))
-                if signals:
+                if step == steps or (step % self._recipe.validation_interval == 0 and not signals):
+                    self._validate(step, monitor)
+                stopping = bool(signals)
+                if step == steps or stopping or step % self._config.checkpoint_interval == 0:
+                    self._save(step)
+                if stopping and step < steps:
                     return self._result(step, 128 + signals[0])
-        return self._result(self._recipe.steps, 0)
+        return self._result(steps, 0)
 
     def _run_step(self, step_function: TrainingStep, batch: Batch, step: int) -> float:
         try:
@@ -194,32 +212,41 @@ class Trainer:
         values = self._strategy.experimental_local_results(batch.image_ids)
         return [image_id.decode() for ids in values for image_id in ids.numpy()]
 
-    def _after_step(self, step: int, monitor: Monitor, stopping: bool) -> None:
-        last = step == self._recipe.steps
-        if (
-            not stopping
-            and self._validation is not None
-            and (last or step % self._recipe.validation_interval == 0)
-        ):
-            self._validate(step, monitor)
-        if last or stopping or step % self._config.checkpoint_interval == 0:
-            self._checkpoints.save(step)
-            save_model(self._folder.last_model, self._network, self._info, step)
+    def _save(self, step: int) -> None:
+        if not all(bool(tf.reduce_all(tf.math.is_finite(v))) for v in self._network.variables):
+            raise DataError(
+                f"step {step}: weights are not finite; a smaller --learning-rate usually helps; "
+                "the last checkpoint is from before this step"
+            )
+        # The checkpoint comes last: where it is, all that belongs to its step is there, too.
+        save_model(self._folder.last_model, self._network, self._info, step)
+        self._checkpoints.save(step)
 
     def _validate(self, step: int, monitor: Monitor) -> None:
-        assert self._validation is not None
+        if self._validation is None:
+            return
         matrix = evaluate(self._network, self._validation, self._info.ignore_label)
         metrics = matrix.metrics()
         monitor.validation(step, metrics)
         monitor.pictures(step, self._network, self._validation, self._info)
-        self._last = metrics.mean_iou
-        if self._best is None or metrics.mean_iou > self._best:
-            self._best = metrics.mean_iou
+        self._last_iou = metrics.mean_iou
+        if self._best_iou is None or metrics.mean_iou > self._best_iou:
+            self._best_iou = metrics.mean_iou
             save_model(self._folder.best_model, self._network, self._info, step)
 
     def _result(self, step: int, exit_code: int) -> TrainingResult:
-        self._folder.close()
-        return TrainingResult(step, exit_code, self._last, self._best)
+        return TrainingResult(step, exit_code, self._last_iou, self._best_iou)
+
+
+def _identity(records: Records | None) -> list[str]:
+    """Returns what tells record files apart, wherever they lie."""
+    if records is None:
+        return []
+    files = zip(records.files, records.sha256, records.shard_examples, strict=True)
+    return [
+        sha256 or f"{file.name}: {file.stat().st_size} bytes, {examples} examples"
+        for file, sha256, examples in files
+    ]
 
 
 def train(config: TrainingConfig, resume: bool = False, progress: bool = True) -> TrainingResult:
