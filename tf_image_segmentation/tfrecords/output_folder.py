@@ -8,15 +8,14 @@ between the two renames can be undone.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.staging import lock_folder, locked, remove_abandoned, unlock
 from tf_image_segmentation.tfrecords.manifest import MANIFEST_FILE
 
 
@@ -37,19 +36,19 @@ def output_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
     path = path.resolve()
     check_output(path, overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent):
+    with locked(path.parent):
         _sweep(path)
         partial = _sibling(path, "partial")
         partial.mkdir()
-        lock = _lock(partial, wait=False)
+        lock = lock_folder(partial, wait=False)
     try:
         yield partial
-        with _locked(path.parent):
+        with locked(path.parent):
             _replace(partial, path, overwrite)
     finally:
         # After the rename there is nothing at this name any more.
         shutil.rmtree(partial, ignore_errors=True)
-        _unlock(lock)
+        unlock(lock)
 
 
 def check_output(path: Path, overwrite: bool = False) -> None:
@@ -81,7 +80,7 @@ def restore(path: Path) -> None:
     """Moves an output back that a killed run had moved aside; does nothing otherwise."""
     if path.exists() or not _siblings(path, "old"):
         return
-    with _locked(path.parent):
+    with locked(path.parent):
         aside = _siblings(path, "old")
         # A converter that was between its two renames may have finished while we waited.
         if aside and not path.exists():
@@ -106,11 +105,7 @@ def _replace(partial: Path, path: Path, overwrite: bool) -> None:
 
 
 def _sweep(path: Path) -> None:
-    for folder in _siblings(path, "partial"):
-        lock = _lock(folder, wait=False)
-        if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            _unlock(lock)
+    remove_abandoned(_siblings(path, "partial"))
     if path.exists():
         for folder in _siblings(path, "old"):
             shutil.rmtree(folder, ignore_errors=True)
@@ -122,35 +117,3 @@ def _sibling(path: Path, kind: str) -> Path:
 
 def _siblings(path: Path, kind: str) -> list[Path]:
     return sorted(path.parent.glob(f".{glob.escape(path.name)}.{kind}-" + "[0-9a-f]" * 8))
-
-
-def _lock(folder: Path, wait: bool) -> int | None:
-    """Locks a folder; returns None where another process holds it or locks do not exist.
-
-    The kernel frees the lock when its process dies, however it dies.
-    """
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:  # its owner has just removed it
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
-        # Some network file systems cannot lock folders. Nothing is swept there.
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _unlock(descriptor: int | None) -> None:
-    if descriptor is not None:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    descriptor = _lock(folder, wait=True)
-    try:
-        yield
-    finally:
-        _unlock(descriptor)
