@@ -33,7 +33,7 @@ def main() -> None:
     networks = {}
     for checkpoint in args.checkpoints:
         network = Network.from_checkpoint(checkpoint)
-        report.check_classes(network.num_classes, info)
+        report.check_classes(network, info)
         # Two checkpoints of one model are told apart by their paths.
         name = network.model_name
         networks[name if name not in networks else f"{name} ({checkpoint})"] = network

@@ -50,7 +50,7 @@ def main() -> None:
     records = open_records(args.tfrecords, args.split)
     info = records.described_as(args.dataset)
     network = Network.from_checkpoint(args.checkpoint, args.model)
-    report.check_classes(network.num_classes, info)
+    report.check_classes(network, info)
     matrix = evaluate(network, records, info.ignore_label, args.fit, progress=True)
     metrics = matrix.metrics()
     report.print_report(network.model_name, metrics, info.class_names)

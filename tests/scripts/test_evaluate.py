@@ -21,6 +21,7 @@ from small_records import (
     write_records,
 )
 
+from tf_image_segmentation.datasets import DatasetInfo
 from tf_image_segmentation.inference import predict_labels
 from tf_image_segmentation.models import Network, fcn_16s
 from tf_image_segmentation.tfrecords import read_examples
@@ -54,6 +55,13 @@ def checkpoint(tmp_path_factory, network):
     path = tmp_path_factory.mktemp("model") / "best" / "model.ckpt"
     network.save(path)
     return path
+
+
+def test_other_classes_of_the_same_number_are_refused(evaluate, network, records, tmp_path):
+    cities = DatasetInfo("cities", ("road", "car", "sky"), ((0, 0, 0),) * 3)
+    network.save(tmp_path / "cities", {"dataset": cities.to_json()})
+    error = evaluate("--checkpoint", tmp_path / "cities", "--tfrecords", records)
+    assert "the checkpoint has 3 classes: road, car, sky; data set 'small' has 3: back" in error
 
 
 @pytest.fixture
@@ -144,7 +152,7 @@ def test_classic_records_need_the_name_of_their_data_set(
     assert f"error: {path}: records without a manifest" in error
     assert "--dataset pascal_voc" in error
     error = evaluate("--checkpoint", checkpoint, "--tfrecords", path, "--dataset", "pascal_voc")
-    assert "error: the checkpoint has 3 classes, data set 'pascal_voc' has 21" in error
+    assert "error: the checkpoint has 3 classes; data set 'pascal_voc' has 21" in error
 
 
 @pytest.fixture
@@ -194,7 +202,7 @@ def test_another_number_of_classes_is_an_error(fails, tmp_path):
     other = Network(fcn_16s, num_classes=5, width_multiplier=0.02)
     other.save(tmp_path / "other.ckpt")
     error = fails(checkpoint=tmp_path / "other.ckpt")
-    assert "the checkpoint has 5 classes, data set 'small' has 3: background, cat" in error
+    assert "the checkpoint has 5 classes; data set 'small' has 3: background, cat" in error
     assert "use records of the data set that it was trained on" in error
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from tf_image_segmentation.datasets.dataset import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
+from tf_image_segmentation.models.network import Network
 
 _SUMMARY = (
     ("pixel accuracy", "pixel_accuracy"),
@@ -22,11 +23,13 @@ _SUMMARY = (
 )
 
 
-def check_classes(num_classes: int, info: DatasetInfo) -> None:
-    """Raises a DataError unless a model of ``num_classes`` classes fits the data set."""
-    if num_classes != info.num_classes:
+def check_classes(network: Network, info: DatasetInfo) -> None:
+    """Raises a DataError unless the network's classes, as far as known, are the data set's."""
+    names = network.class_names or info.class_names
+    if network.num_classes != info.num_classes or names != info.class_names:
+        known = f": {', '.join(network.class_names)}" if network.class_names else ""
         raise DataError(
-            f"the checkpoint has {num_classes} classes, data set {info.name!r} has "
+            f"the checkpoint has {network.num_classes} classes{known}; data set {info.name!r} has "
             f"{info.num_classes}: {', '.join(info.class_names)}; use records of the data set that "
             "it was trained on"
         )

@@ -22,12 +22,14 @@ class Description:
         num_classes: number of classes.
         compute_dtype: type of the convolutions that it was trained with.
         model_options: passed to the model function.
+        class_names: what the classes are, None for a checkpoint from elsewhere.
     """
 
     model: str
     num_classes: int
     compute_dtype: str = "float32"
     model_options: dict[str, Any] = field(default_factory=dict)
+    class_names: tuple[str, ...] | None = None
 
 
 def describe(path: str | Path) -> Description:
@@ -44,11 +46,13 @@ def describe(path: str | Path) -> Description:
             f"{path}: the description beside it names no model of {sorted(MODELS)}; delete it to "
             "go by the checkpoint's shapes"
         )
+    class_names = saved.get("dataset", {}).get("class_names")
     return Description(
         model=saved["model"],
         num_classes=saved["num_classes"],
         compute_dtype=saved.get("compute_dtype", "float32"),
         model_options=saved["model_options"],
+        class_names=tuple(class_names) if class_names else None,
     )
 
 

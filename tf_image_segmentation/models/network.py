@@ -32,6 +32,7 @@ class Network(tf.Module):
 
     Attributes:
         variables_by_name: every variable by its checkpoint name, always float32.
+        class_names: what the classes are, where `from_checkpoint` found it, else None.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Network(tf.Module):
         self.num_classes = num_classes
         self.compute_dtype = compute_dtype
         self.model_options = dict(model_options)
+        self.class_names: tuple[str, ...] | None = None
         self.variables_by_name: dict[str, tf.Variable] = {}
         # Tracing creates the variables; the sizes are unknown, so that one trace serves all.
         self._predict = tf.function(
@@ -91,6 +93,7 @@ class Network(tf.Module):
         network = cls(
             MODELS[found.model], found.num_classes, found.compute_dtype, **found.model_options
         )
+        network.class_names = found.class_names
         report = network.restore(path)
         if report.initialized:
             raise DataError(

@@ -74,11 +74,8 @@ class Trainer:
             )
             self._optimizer = make_optimizer(self._recipe)
             self._optimizer.build(list(self._network.variables_by_name.values()))
-        if config.init_checkpoint is None:
-            tqdm.write("starting from random weights (no --init-checkpoint)")
-        elif not (config.run_dir / "config.json").exists():
-            report = self._network.restore(config.init_checkpoint, self._recipe.new_layers)
-            tqdm.write(str(report))
+        if not (config.run_dir / "config.json").exists():  # else weights come from the run itself
+            self._initialize_weights()
         facts = {"data": _identity(self._records), "validation_data": _identity(self._validation)}
         self._folder = RunFolder(config.run_dir, {**config.to_json(), **facts}, resume)
         self._best_iou: float | None = None
@@ -88,6 +85,13 @@ class Trainer:
                 self._folder.checkpoints, self._network, self._optimizer, config.keep_checkpoints
             )
             self._start()
+
+    def _initialize_weights(self) -> None:
+        if self._config.init_checkpoint is None:
+            tqdm.write("starting from random weights (no --init-checkpoint)")
+            return
+        report = self._network.restore(self._config.init_checkpoint, self._recipe.new_layers)
+        tqdm.write(str(report))
 
     def _open_validation(self) -> Records | None:
         path, manifest = self._config.val_tfrecords, self._records.manifest
