@@ -37,3 +37,13 @@ def test_configuration_is_json(name, tmp_path):
     for model, recipe in RECIPES[name].items():
         config = TrainingConfig(model, recipe, "records", tmp_path)
         assert json.loads(json.dumps(config.to_json())) == config.to_json()
+
+
+def test_choices_are_those_of_the_code_that_takes_them():
+    # Written twice, because the command line must answer without loading TensorFlow.
+    from tf_image_segmentation import augmentation
+    from tf_image_segmentation.models import network
+    from tf_image_segmentation.training import config
+
+    assert config.COLOR_DISTORTIONS == augmentation.COLOR_DISTORTIONS
+    assert config.COMPUTE_DTYPES == network.COMPUTE_DTYPES

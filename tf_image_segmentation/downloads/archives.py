@@ -121,7 +121,7 @@ def _reported(archive: Path) -> Iterator[None]:
         gzip.BadGzipFile,
         EOFError,
         RecursionError,
-        NotImplementedError,
+        NotImplementedError,  # zipfile's word for a compression that it does not know
         ValueError,
     ) as error:
         if isinstance(error, DataError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -56,9 +56,6 @@ def cross_entropy_sum(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Sums the cross entropy over labelled pixels.
 
-    Sum and weight are returned apart, so that replicas can divide by the weight of the global
-    batch; for the mean on one device see `mean_cross_entropy`.
-
     Args:
         logits: float32 [batch, height, width, num_classes].
         labels: integers [batch, height, width], class ids or ``ignore_label``.
@@ -95,13 +92,20 @@ def mean_cross_entropy(
     labels: tf.Tensor,
     ignore_label: int | None,
     class_weights: tuple[float, ...] | None = None,
+    sum_over_replicas: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
 ) -> tf.Tensor:
     """Returns the mean cross entropy over labelled pixels, 0 where none is labelled.
 
-    Arguments and errors as for `cross_entropy_sum`.
+    Args:
+        logits: as for `cross_entropy_sum`, which raises the same errors.
+        labels: likewise.
+        ignore_label: likewise.
+        class_weights: likewise.
+        sum_over_replicas: adds up a scalar over the replicas of the global batch. Each replica then
+            returns its part of the global mean, and the parts add up to it.
     """
     total, weight = cross_entropy_sum(logits, labels, ignore_label, class_weights)
-    return tf.math.divide_no_nan(total, weight)
+    return tf.math.divide_no_nan(total, sum_over_replicas(weight))
 
 
 def class_weights(class_pixels: tuple[int, ...], exponent: float) -> tuple[float, ...] | None:

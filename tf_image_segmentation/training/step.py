@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_image_segmentation.models.network import Network
-from tf_image_segmentation.training.loss import cross_entropy_sum, l2_penalty
+from tf_image_segmentation.training.loss import l2_penalty, mean_cross_entropy
 
 
 class TrainingStep:
@@ -39,11 +39,13 @@ class TrainingStep:
         dropout_seed = tf.stack([tf.constant(self._seed, tf.int32), number])
         with tf.GradientTape() as tape:
             logits = self._network(images, is_training=True, dropout_seed=dropout_seed)
-            total, weight = cross_entropy_sum(
-                logits, masks, self._ignore_label, self._class_weights
+            loss = mean_cross_entropy(
+                logits,
+                masks,
+                self._ignore_label,
+                self._class_weights,
+                lambda weight: context.all_reduce(tf.distribute.ReduceOp.SUM, weight),
             )
-            weight = context.all_reduce(tf.distribute.ReduceOp.SUM, weight)
-            loss = tf.math.divide_no_nan(total, weight)
             if self._weight_decay:
                 loss += self._weight_decay * l2_penalty(self._network.variables_by_name) / replicas
         gradients = tape.gradient(loss, self._variables)
