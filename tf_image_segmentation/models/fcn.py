@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
-import tf_slim as slim
 
+from tf_image_segmentation.models.convolution import product_conv2d
 from tf_image_segmentation.models.upsampling import upsample_bilinear
 from tf_image_segmentation.models.vgg import RGB_MEAN, vgg_16
 
@@ -45,13 +45,13 @@ def _subtract_mean(images: tf.Tensor, compute_dtype: str) -> tf.Tensor:
 
 def _skip_scores(features: tf.Tensor, num_classes: int, scope: str) -> tf.Tensor:
     # Zero at first: the network starts out with what the coarser one has learned.
-    scores = slim.conv2d(
+    scores = product_conv2d(
         features,
         num_classes,
         1,
+        scope,
         activation_fn=None,
         weights_initializer=tf.compat.v1.zeros_initializer(),
-        scope=scope,
     )
     return tf.cast(scores, tf.float32)
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_slim as slim
 
+from tf_image_segmentation.models.convolution import product_conv2d
+
 # The mean RGB of ImageNet that published VGG checkpoints were trained with, in 0..255.
 RGB_MEAN = (123.68, 116.78, 103.94)
 
@@ -72,7 +74,8 @@ def vgg_16(
 
     # He's initialisation keeps the scale through 15 rectified layers; it matters only for layers
     # that no checkpoint fills.
-    relu_layer = {"weights_initializer": slim.variance_scaling_initializer(), "padding": "SAME"}
+    head_layer = {"weights_initializer": slim.variance_scaling_initializer()}
+    relu_layer = {**head_layer, "padding": "SAME"}
     with tf.compat.v1.variable_scope("vgg_16"):
         net = images
         for block, (layers, channels) in enumerate(_BLOCKS, start=1):
@@ -82,9 +85,9 @@ def vgg_16(
                     net = slim.conv2d(net, width(channels), 3, scope=name, **relu_layer)
                     keep(f"conv{block}/{name}", net)
             net = keep(f"pool{block}", slim.max_pool2d(net, 2, scope=f"pool{block}"))
-        net = slim.conv2d(net, width(fc_channels), fc6_kernel, scope="fc6", **relu_layer)
+        net = product_conv2d(net, width(fc_channels), fc6_kernel, "fc6", **head_layer)
         net = dropout(keep("fc6", net), 6)
-        net = slim.conv2d(net, width(fc_channels), 1, scope="fc7", **relu_layer)
+        net = product_conv2d(net, width(fc_channels), 1, "fc7", **head_layer)
         net = dropout(keep("fc7", net), 7)
-        net = keep("fc8", slim.conv2d(net, num_classes, 1, activation_fn=None, scope="fc8"))
+        net = keep("fc8", product_conv2d(net, num_classes, 1, "fc8", activation_fn=None))
     return net, end_points
