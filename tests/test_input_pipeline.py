@@ -208,3 +208,26 @@ def test_the_shuffle_buffer_is_bounded_by_bytes(records, monkeypatch):
     assert input_pipeline._shuffle_buffer(records) == 3
     monkeypatch.setattr(input_pipeline, "_SHUFFLE_BYTES", 1)
     assert input_pipeline._shuffle_buffer(records) == 1
+
+
+@pytest.mark.parametrize(("workers", "replicas"), [(1, 2), (2, 2), (2, 4), (4, 4)])
+def test_workers_together_see_what_one_alone_sees(records, workers, replicas):
+    expected = take(training_batches(records, EVERYTHING, batch_size=4, seed=2, start_step=1), 6)
+    shares = []
+    for worker in range(workers):
+        context = tf.distribute.InputContext(workers, worker, replicas)
+        batches = training_batches(records, EVERYTHING, 4, 2, 1, context)
+        assert batches.element_spec.masks.shape[0] == 4 // replicas
+        shares.append(take(batches, 6 * replicas // workers))
+    local = replicas // workers
+    for step, whole in enumerate(expected):
+        parts = [batch for share in shares for batch in share[step * local : (step + 1) * local]]
+        assert ids(parts) == ids([whole])
+        np.testing.assert_array_equal(np.concatenate([p.images for p in parts]), whole.images)
+        np.testing.assert_array_equal(np.concatenate([p.masks for p in parts]), whole.masks)
+
+
+def test_a_batch_that_replicas_cannot_share_evenly_is_refused(records):
+    context = tf.distribute.InputContext(1, 0, 2)
+    with pytest.raises(DataError, match="batch size 3 cannot be shared evenly by 2 replicas"):
+        training_batches(records, CROP, 3, 0, context=context)

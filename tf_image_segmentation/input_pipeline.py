@@ -58,46 +58,74 @@ def _epoch(records: Records, buffer: int, seed: int, epoch: tf.Tensor) -> tf.dat
     return examples.shuffle(buffer, seed=buffer_seed, reshuffle_each_iteration=False)
 
 
-def check_batch_size(records: Records, batch_size: int) -> None:
-    """Raises a DataError unless a batch has examples and the data set has enough of them."""
+def check_batch_size(records: Records, batch_size: int, replicas: int = 1) -> None:
+    """Raises a DataError unless batches have examples, the data set enough, and replicas alike."""
     if not 1 <= batch_size <= records.num_examples:
         raise DataError(
             f"{records.files[0].parent}: batch size {batch_size} must be at least 1 and not larger "
             f"than the data set of {records.num_examples} examples; choose another --batch-size"
         )
+    if batch_size % replicas:
+        raise DataError(
+            f"batch size {batch_size} cannot be shared evenly by {replicas} replicas; choose a "
+            "--batch-size that is a multiple of their number"
+        )
 
 
 def training_batches(
-    records: Records, augmentation: Augmentation, batch_size: int, seed: int, start_step: int = 0
+    records: Records,
+    augmentation: Augmentation,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    context: tf.distribute.InputContext | None = None,
 ) -> tf.data.Dataset:
     """Returns an endless data set of `Batch`.
+
+    Of several workers (input pipelines), each decodes its own part of every global batch, and all
+    of them together see what one alone would see; each reads the compressed bytes of all examples.
 
     Args:
         records: what to read.
         augmentation: what happens to each example.
-        batch_size: examples in a batch; batches run across the ends of epochs.
+        batch_size: examples in a global batch; batches run across the ends of epochs.
         seed: decides order and augmentation; same seed, same batches.
         start_step: first batch; equal to skipping that many batches, without decoding them.
+        context: which worker this is and how many replicas there are, as
+            ``tf.distribute.Strategy.distribute_datasets_from_function`` says it; None for one.
+            Each replica gets a batch of ``batch_size / num_replicas_in_sync`` examples.
 
     Raises:
-        DataError: the batch is empty or larger than the data set.
+        DataError: the batch is empty, larger than the data set, or not divisible by the replicas.
     """
-    check_batch_size(records, batch_size)
+    context = context or tf.distribute.InputContext()
+    replicas = context.num_replicas_in_sync
+    check_batch_size(records, batch_size, replicas)
+    worker_batch = batch_size // context.num_input_pipelines
     first = start_step * batch_size
     first_epoch, offset = divmod(first, records.num_examples)
     buffer = _shuffle_buffer(records)
+
+    def is_mine(number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        return number % batch_size // worker_batch == context.input_pipeline_id
 
     def prepare(number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Batch:
         image, mask, image_id = records.parse(*example)
         example_seed = tf.cast(tf.stack([tf.constant(seed, tf.int64), number]), tf.int32)
         return Batch(*augmentation(image, mask, example_seed), image_id)
 
-    return (
+    examples = (
         tf.data.Dataset.range(first_epoch, tf.int64.max)
         .flat_map(lambda epoch: _epoch(records, buffer, seed, epoch))
         .skip(offset)
         .enumerate(start=first)
-        .map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch_size, drop_remainder=True)
+    )
+    if context.num_input_pipelines > 1:
+        examples = examples.filter(is_mine)
+    return (
+        examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch_size // replicas, drop_remainder=True)
+        # Where the end is not known, workers would ask each other in each step whether it came.
+        .apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
         .prefetch(2)
     )

@@ -128,3 +128,18 @@ def test_a_damaged_record_is_named(network, tmp_path, pairs):  # fault 33
     records.files[0].write_bytes(bytes(data))
     with pytest.raises(DataError, match=f"record {COUNT - 1}.*convert or copy the file again"):
         evaluate(network, records, 255)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 7])
+def test_workers_count_every_image_once(records, workers):
+    whole = evaluate(Copycat(), records, 255)
+    shares = [evaluate(Copycat(), records, 255, worker=w, workers=workers) for w in range(workers)]
+    np.testing.assert_array_equal(sum(share.matrix for share in shares), whole.matrix)
+    seen = [
+        [image_id for image_id, *_ in predictions(Copycat(), records, worker=w, workers=workers)]
+        for w in range(workers)
+    ]
+    assert sorted(i for share in seen for i in share) == sorted(
+        image_id for image_id, *_ in predictions(Copycat(), records)
+    )
+    assert max(map(len, seen)) - min(map(len, seen)) <= 1

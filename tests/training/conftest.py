@@ -56,14 +56,16 @@ MakeConfig = Callable[..., TrainingConfig]
 
 
 def _make_records_in(folder: Path) -> MakeRecords:
-    def make(name: str = "records", label: int | None = None, train_count: int = 5) -> Path:
+    def make(
+        name: str = "records", label: int | None = None, train_count: int = 5, val_count: int = 2
+    ) -> Path:
         from tf_image_segmentation.tfrecords import convert
 
         images = folder / f"{name}_images"
         images.mkdir()
         splits = {
             "train": write_samples(images, "train", train_count, label),
-            "val": write_samples(images, "val", 2),
+            "val": write_samples(images, "val", val_count),
         }
         convert(INFO, splits, folder / name, num_shards=2, workers=1, progress=False)
         return folder / name
@@ -71,10 +73,10 @@ def _make_records_in(folder: Path) -> MakeRecords:
     return make
 
 
-def _make_config_in(folder: Path) -> MakeConfig:
+def _make_config_in(folder: Path, val_count: int = 2) -> MakeConfig:
     records = folder / "records"
     if not records.exists():
-        _make_records_in(folder)()
+        _make_records_in(folder)(val_count=val_count)
 
     def make(run: str = "run", model: str = "fcn_32s", **changes: object) -> TrainingConfig:
         fields = {name: changes.pop(name) for name in list(changes) if name in _RUN_FIELDS}
@@ -103,8 +105,8 @@ def make_config(tmp_path: Path) -> MakeConfig:
 
 
 @pytest.fixture(scope="session")
-def make_config_in() -> Callable[[Path], MakeConfig]:
-    """make_config_in(folder) -> make_config for runs in that folder."""
+def make_config_in() -> Callable[..., MakeConfig]:
+    """make_config_in(folder, val_count=2) -> make_config for runs in that folder."""
     return _make_config_in
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +99,55 @@ def test_a_killed_run_resumes_from_its_last_checkpoint(
     run_quietly(killed, resume=True)
     assert losses(killed) == uninterrupted_losses
     assert not (killed.run_dir / "checkpoints" / "ckpt-6_temp").exists()
+
+
+def test_tensorboard_shows_each_step_once(make_config, monkeypatch):
+    from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
+
+    config = make_config()
+
+    class Killed(BaseException):
+        pass
+
+    def die():
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        StopAfter(patch, 4, die)  # after the checkpoint at 2 and the validation at 3
+        with pytest.raises(Killed):
+            run_quietly(config)
+    run_quietly(config, resume=True)
+    shown = EventAccumulator(str(config.run_dir / "tensorboard")).Reload()
+    for tag in ("val_mean_iou", "image, truth, prediction/0"):
+        assert [event.step for event in shown.Tensors(tag)] == [3, 6]
+
+
+def test_sigkill_at_random_moments_changes_no_loss(make_config):  # faults 44 and 51
+    undisturbed = make_config("undisturbed", steps=40, validation_interval=15)
+    run_quietly(undisturbed)
+    killed = replace(undisturbed, run_dir=undisturbed.run_dir.parent / "killed")
+    moments = np.random.default_rng(0)
+    for done in (0, 10, 20):
+        process = start_worker(killed)
+        wait_for_steps(killed, process, done)
+        time.sleep(moments.uniform(0, 0.5))
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    assert start_worker(killed).wait() == 0
+    assert losses(killed) == losses(undisturbed)
+
+
+def wait_for_steps(config, process, count):
+    metrics = config.run_dir / "metrics.jsonl"
+    while process.poll() is None and (
+        not metrics.exists() or len(metrics.read_text().splitlines()) < count
+    ):
+        time.sleep(0.01)
+
+
+def start_worker(config) -> subprocess.Popen:
+    program = Path(__file__).parent / "worker.py"
+    return subprocess.Popen([sys.executable, program, "default", json.dumps(config.to_json())])
 
 
 def test_a_run_that_is_there_is_not_overwritten(make_config):

@@ -12,6 +12,7 @@ from tf_image_segmentation.recipes import RECIPES
 from tf_image_segmentation.training.config import (
     COLOR_DISTORTIONS,
     COMPUTE_DTYPES,
+    STRATEGIES,
     Recipe,
     TrainingConfig,
 )
@@ -77,6 +78,12 @@ def _parser(model: str, description: str) -> argparse.ArgumentParser:
     override("--validation-interval", "steps between validations", type=int)
     add("--checkpoint-interval", type=int, default=1000, help="steps between checkpoints")
     add("--keep-checkpoints", type=int, default=3, help="how many of the newest checkpoints stay")
+    add(
+        "--strategy",
+        choices=STRATEGIES,
+        default="default",
+        help="one device, all GPUs of this machine, or the workers that TF_CONFIG or Slurm name",
+    )
     add("--dataset", help="registered data set, for records without a manifest")
     add("--seed", type=int, default=0, help="decides everything that is random")
     add(
@@ -109,10 +116,12 @@ def main(model: str, description: str) -> int:
         keep_checkpoints=args.keep_checkpoints,
     )
     command_line.load_tensorflow()
+    from tf_image_segmentation.training.distribution import make_strategy
     from tf_image_segmentation.training.trainer import train
 
+    strategy = make_strategy(args.strategy)  # before TensorFlow does anything else
     print(f"{model}, recipe {args.recipe}, {config.recipe.steps} steps, into {args.run_dir}")
-    result = train(config, resume=args.resume)
+    result = train(config, resume=args.resume, strategy=strategy)
     print(f"{args.run_dir}: step {result.step}")
     if result.best_mean_iou is not None:
         print(f"validation mean IoU: best {result.best_mean_iou:.4f}, last {result.mean_iou:.4f}")

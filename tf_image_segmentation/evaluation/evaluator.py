@@ -16,13 +16,21 @@ from tf_image_segmentation.tfrecords.reader import Records
 
 
 def predictions(
-    network: Network, records: Records, fit: str = "pad", progress: bool = False
+    network: Network,
+    records: Records,
+    fit: str = "pad",
+    progress: bool = False,
+    worker: int = 0,
+    workers: int = 1,
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yields image id, image, true mask and predicted labels of every example, one at a time."""
+    """Yields image id, image, true mask and predicted labels of every example, one at a time.
+
+    Of several ``workers``, number ``worker`` gets every ``workers``-th example.
+    """
     with tqdm(
         total=records.num_examples, desc="evaluate", unit="image", disable=not progress
     ) as bar:
-        for image, mask, image_id in records.examples():
+        for image, mask, image_id in records.examples(worker=worker, workers=workers):
             try:
                 predicted = predict_labels(network, image, fit)
             except tf.errors.ResourceExhaustedError as error:
@@ -40,6 +48,8 @@ def evaluate(
     ignore_label: int | None,
     fit: str = "pad",
     progress: bool = False,
+    worker: int = 0,
+    workers: int = 1,
 ) -> ConfusionMatrix:
     """Counts the predictions for every example of ``records``.
 
@@ -49,6 +59,8 @@ def evaluate(
         ignore_label: mask value of pixels without a label.
         fit: how images are brought to multiples of 32, see `predict_labels`.
         progress: whether a progress bar is shown.
+        worker: of several workers, the one that asks; it counts its share of the examples.
+        workers: how many there are; the sum of their matrices counts every example once.
 
     Raises:
         DataError: a record is damaged, or a mask holds an id that the network has no class for; the
@@ -56,7 +68,9 @@ def evaluate(
         ValueError: ``fit`` is unknown.
     """
     matrix = ConfusionMatrix(network.num_classes, ignore_label)
-    for image_id, _, mask, predicted in predictions(network, records, fit, progress):
+    for image_id, _, mask, predicted in predictions(
+        network, records, fit, progress, worker, workers
+    ):
         try:
             matrix.update(mask, predicted)
         except ValueError as error:

@@ -89,31 +89,44 @@ class Records:
     def _max_pixels(self) -> int:
         return MAX_PIXELS if self.manifest is None else self.manifest.max_pixels
 
-    def examples(self, shard: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+    def examples(
+        self, shard: int | None = None, worker: int = 0, workers: int = 1
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
         """Yields image (uint8 [h, w, 3]), mask (uint8 [h, w]) and image id of each example.
+
+        Args:
+            shard: number of the one file to read; None reads all.
+            worker: of several workers that share the examples, the one that asks: every example
+                goes to one of them, and their numbers differ by at most one.
+            workers: how many there are.
 
         Raises:
             DataError: a record is damaged or missing; the message has the file and the record.
         """
         for number in range(len(self.files)) if shard is None else [shard]:
-            yield from self._shard(number)
+            yield from self._shard(number, worker, workers)
 
-    def _shard(self, shard: int) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
-        file, expected, number = self.files[shard], self.shard_examples[shard], 0
+    def _shard(
+        self, shard: int, worker: int = 0, workers: int = 1
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+        file, expected = self.files[shard], self.shard_examples[shard]
+        # Counted over all files, so that small ones do not all go to the first worker.
+        number = first = (worker - sum(self.shard_examples[:shard])) % workers
         examples = (
             self.dataset(shard)
+            .shard(workers, first)
             .map(_parser(self.schema, self._max_pixels), num_parallel_calls=2)
             .prefetch(2)
         )
         try:
             for image, mask, image_id in examples.as_numpy_iterator():
                 yield image, mask, image_id.decode()
-                number += 1
+                number += workers
         except _READ_ERRORS as error:
             raise DataError(
                 f"{file}: record {number}: {_plain(error)}; convert or copy the file again"
             ) from error
-        if number != expected:
+        if number != first + -(-max(0, expected - first) // workers) * workers:
             raise DataError(
                 f"{file}: {number} records instead of {expected}; convert or copy it again"
             )

@@ -13,6 +13,7 @@ from tf_image_segmentation.errors import DataError
 OPTIMIZERS = ("adam", "momentum")
 SCHEDULES = ("constant", "poly")
 COLOR_DISTORTIONS = ("none", "fast", "full")
+STRATEGIES = ("default", "mirrored", "multi_worker")
 COMPUTE_DTYPES = ("float32", "bfloat16")
 _CHOICES = {
     "optimizer": OPTIMIZERS,

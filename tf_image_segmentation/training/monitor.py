@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import islice
 from types import TracebackType
 from typing import Any
@@ -34,14 +35,34 @@ class _Smooth:
         return self._value
 
 
+def _mark_start(writer: tf.summary.SummaryWriter, step: int) -> None:
+    """Makes TensorBoard drop what was recorded from ``step`` on, which a resumed run records anew.
+
+    The first mark in a folder drops nothing, so that a fresh run writes one, too.
+    """
+    log = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
+    event = tf.compat.v1.Event(wall_time=time.time(), step=step, session_log=log)
+    with tf.device("cpu:0"):
+        # tf.summary has no name for events that are no summaries.
+        tf.raw_ops.ImportEvent(writer=writer._resource, event=event.SerializeToString())
+
+
 class Monitor:
     """Progress bar, ``metrics.jsonl`` and TensorBoard of one run; use it as a context."""
 
     def __init__(self, folder: RunFolder, recipe: Recipe, first_step: int, progress: bool) -> None:
         self._folder, self._batch_size = folder, recipe.batch_size
-        self._writer = tf.summary.create_file_writer(str(folder.tensorboard))
+        if folder.is_owner:
+            self._writer = tf.summary.create_file_writer(str(folder.tensorboard))
+            _mark_start(self._writer, first_step + 1)
+        else:
+            self._writer = tf.summary.create_noop_writer()
         self._bar = tqdm(
-            total=recipe.steps, initial=first_step, desc="train", unit="step", disable=not progress
+            total=recipe.steps,
+            initial=first_step,
+            desc="train",
+            unit="step",
+            disable=not (progress and folder.is_owner),
         )
         self._loss, self._seconds = _Smooth(), _Smooth()
         self._shown: dict[str, str] = {}
@@ -80,6 +101,8 @@ class Monitor:
 
     def pictures(self, step: int, network: Network, records: Records, info: DatasetInfo) -> None:
         """Writes the first validation images with truth and prediction to TensorBoard."""
+        if not self._folder.is_owner:
+            return
         with self._writer.as_default():
             for number, (_, image, mask, predicted) in enumerate(
                 islice(predictions(network, records), _PICTURES)

@@ -38,30 +38,33 @@ class Checkpoints:
         Raises:
             DataError: the disk is full or fails; earlier checkpoints stay usable.
         """
+        for stale in self._folder.glob("ckpt-*_temp"):  # of a writer that was killed
+            shutil.rmtree(stale)
         with _removed_on_failure(self._folder, f"ckpt-{step}"):
             self._manager.save(checkpoint_number=step)
 
-    def restore(self) -> int:
-        """Restores the newest usable checkpoint and returns its step.
+    def restore(self, step: int | None = None) -> int:
+        """Restores the newest usable checkpoint, or that of ``step``, and returns its step.
 
         The numbered files are what counts: the ``checkpoint`` state file may be missing or garbled.
 
         Raises:
             DataError: no checkpoint is usable.
         """
-        for stale in self._folder.glob("ckpt-*_temp"):
-            shutil.rmtree(stale)
-        for step, prefix in sorted(self._numbered(), reverse=True):
+        for found, prefix in sorted(self._numbered(), reverse=True):
+            if step not in (None, found):
+                continue
             try:
                 self._checkpoint.restore(str(prefix)).assert_consumed()
             except Exception as error:  # a damaged file raises whatever its damage leads to
                 reason = str(error).splitlines()[0]
-                tqdm.write(f"{prefix}: not usable ({reason}); trying the one before")
+                tqdm.write(f"{prefix}: not usable ({reason})")
                 continue
-            return step
+            return found
+        wanted = "no usable checkpoint" if step is None else f"no usable ckpt-{step}"
         raise DataError(
-            f"{self._folder}: no usable checkpoint to resume from; start a new run in another "
-            "--run-dir"
+            f"{self._folder}: {wanted} to resume from; start a new run in another --run-dir, and "
+            "with several workers, one that all of them see"
         )
 
     def _numbered(self) -> list[tuple[int, Path]]:

@@ -20,6 +20,13 @@ from typing import Any
 from tqdm import tqdm
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.training.run_comparison import (
+    CONFIG_FILE,
+    METRICS_FILE,
+    differences,
+    read_config,
+    read_metrics,
+)
 
 _PACKAGES = ("tensorflow", "keras", "tf-slim", "numpy", "pillow")
 # What may change between the parts of one run without changing what the run computes.
@@ -59,16 +66,6 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _flatten(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in fields.items():
-        if isinstance(value, dict) and value:
-            flat |= _flatten(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat
-
-
 def write_atomically(path: Path, text: str) -> None:
     """Replaces a text file so that a kill leaves either the old content or the new."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -83,34 +80,41 @@ class RunFolder:
         path: created if missing.
         config: resolved configuration of the run, plain JSON types.
         resume: whether a run that is already there is continued.
+        is_owner: False for a worker that only reads: it locks, checks and writes nothing.
 
     Raises:
         DataError: another trainer holds the folder, it holds a run and ``resume`` is False, or the
             run there has another configuration.
     """
 
-    def __init__(self, path: Path, config: dict[str, Any], resume: bool) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, config: dict[str, Any], resume: bool, is_owner: bool = True
+    ) -> None:
+        self.path, self.is_owner = path, is_owner
         self.checkpoints = path / "checkpoints"
         self.best_model = path / "model" / "best"
         self.last_model = path / "model" / "last"
         self.tensorboard = path / "tensorboard"
-        self._config_file = path / "config.json"
-        self._metrics_file = path / "metrics.jsonl"
-        path.mkdir(parents=True, exist_ok=True)
-        self._lock = self._take_lock()
+        self._config_file = path / CONFIG_FILE
+        self._metrics_file = path / METRICS_FILE
         self._config = config
-        self.has_run = self._config_file.exists()
+        self._lock: Any = None
+        if is_owner:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = self._take_lock()
+            self._check(resume)
+
+    def _check(self, resume: bool) -> None:
         with self.closed_on_error():
-            if self.has_run:
-                self._check_resume(config, resume)
+            if self._config_file.exists():
+                self._check_resume(self._config, resume)
             elif any(self.checkpoints.glob("ckpt-[1-9]*.index")):
                 raise DataError(
-                    f"{path}: holds checkpoints but no config.json to tell what they are of; "
+                    f"{self.path}: holds checkpoints but no config.json to tell what they are of; "
                     "put it back, or use another --run-dir"
                 )
             elif resume:
-                tqdm.write(f"{path}: no run there yet, starting a new one")
+                tqdm.write(f"{self.path}: no run there yet, starting a new one")
 
     @contextlib.contextmanager
     def closed_on_error(self) -> Iterator[None]:
@@ -121,9 +125,12 @@ class RunFolder:
             self.close()
             raise
 
-    def begin(self) -> None:
-        """Marks the folder as holding a run, by writing its configuration."""
-        stored = {**self._config, "environment": environment()}
+    def begin(self, **facts: Any) -> None:
+        """Marks the folder as holding a run, by writing its configuration.
+
+        Further ``facts`` are stored with the environment, and not compared at a resume.
+        """
+        stored = {**self._config, "environment": {**environment(), **facts}}
         write_atomically(self._config_file, json.dumps(stored, indent=2) + "\n")
 
     def _take_lock(self) -> Any:
@@ -147,13 +154,12 @@ class RunFolder:
                 f"{self.path}: holds a run already; continue it with --resume, "
                 "or use another --run-dir"
             )
-        saved = json.loads(self._config_file.read_text())
+        saved = read_config(self.path)
         saved.pop("environment", None)
-        old, new = _flatten(saved), _flatten(config)
         changed = [
-            f"  {name}: {old.get(name)} before, {new.get(name)} now"
-            for name in sorted(old.keys() | new.keys())
-            if old.get(name) != new.get(name) and name not in _FREE_FIELDS
+            f"  {name}: {old} before, {new} now"
+            for name, (old, new) in differences([saved, config]).items()
+            if name not in _FREE_FIELDS
         ]
         if changed:
             raise DataError(
@@ -164,22 +170,24 @@ class RunFolder:
 
     def log(self, **fields: Any) -> None:
         """Appends one line to ``metrics.jsonl``."""
+        if not self.is_owner:
+            return
         with self._metrics_file.open("a") as file:
             file.write(json.dumps(fields) + "\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Returns the lines of ``metrics.jsonl``; a last line cut by a kill is left out."""
-        if not self._metrics_file.exists():
-            return []
-        lines = self._metrics_file.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        return read_metrics(self._metrics_file)
 
     def forget_after(self, step: int) -> None:
         """Drops the metrics of steps after ``step``, which a resumed run computes again."""
+        if not self.is_owner:
+            return
         kept = [line for line in self.read_metrics() if line["step"] <= step]
         text = "".join(json.dumps(line) + "\n" for line in kept)
         write_atomically(self._metrics_file, text)
 
     def close(self) -> None:
         """Lets another trainer have the folder."""
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()

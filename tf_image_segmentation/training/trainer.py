@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.models.vgg import RGB_MEAN
 from tf_image_segmentation.tfrecords.reader import Records, open_records
 from tf_image_segmentation.training.config import TrainingConfig
+from tf_image_segmentation.training.distribution import Workers, naming_lost_workers
 from tf_image_segmentation.training.loss import class_weights
 from tf_image_segmentation.training.monitor import Monitor
 from tf_image_segmentation.training.optimizers import make_optimizer
@@ -52,11 +54,20 @@ class Trainer:
     Everything that can be found wrong with the inputs is found here, before the first step.
     """
 
-    def __init__(self, config: TrainingConfig, resume: bool = False, progress: bool = True) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        resume: bool = False,
+        progress: bool = True,
+        strategy: tf.distribute.Strategy | None = None,
+    ) -> None:
         self._config, self._recipe, self._progress = config, config.recipe, progress
+        self._strategy = strategy or tf.distribute.get_strategy()
+        self._workers = Workers(self._strategy)
         model = choose("model", config.model, MODELS)
         self._records = open_records(config.tfrecords, "train")
-        check_batch_size(self._records, config.recipe.batch_size)
+        replicas = self._strategy.num_replicas_in_sync
+        check_batch_size(self._records, config.recipe.batch_size, replicas)
         self._info = self._records.described_as(config.dataset)
         # Without an ignore label of their own, 8-bit masks leave 255 free to mark padding.
         own = self._info.ignore_label
@@ -64,7 +75,6 @@ class Trainer:
         self._validation = self._open_validation()
         self._class_weights = self._balancing()
         keras.utils.set_random_seed(config.seed)
-        self._strategy = tf.distribute.get_strategy()
         with self._strategy.scope():
             self._network = Network(
                 model,
@@ -74,10 +84,14 @@ class Trainer:
             )
             self._optimizer = make_optimizer(self._recipe)
             self._optimizer.build(list(self._network.variables_by_name.values()))
-        if not (config.run_dir / "config.json").exists():  # else weights come from the run itself
+        # The chief's view of the folder counts: others may look at it before or after it writes.
+        self._has_run = self._workers.from_chief((config.run_dir / "config.json").exists())
+        if not self._has_run:  # else weights come from the run itself
             self._initialize_weights()
         facts = {"data": _identity(self._records), "validation_data": _identity(self._validation)}
-        self._folder = RunFolder(config.run_dir, {**config.to_json(), **facts}, resume)
+        self._folder = RunFolder(
+            config.run_dir, {**config.to_json(), **facts}, resume, self._workers.is_chief
+        )
         self._best_iou: float | None = None
         self._last_iou: float | None = None
         with self._folder.closed_on_error():
@@ -122,19 +136,27 @@ class Trainer:
         return class_weights(pixels, self._recipe.class_balancing)
 
     def _start(self) -> None:
-        if self._folder.has_run:
-            step = self._checkpoints.restore()
+        if self._has_run:
+            step = self._restore()
             self._folder.forget_after(step)
-            ious = [m["val_mean_iou"] for m in self._folder.read_metrics() if "val_mean_iou" in m]
+            done = [line for line in self._folder.read_metrics() if line["step"] <= step]
+            ious = [line["val_mean_iou"] for line in done if "val_mean_iou" in line]
             self._best_iou = max(ious, default=None)
             self._last_iou = ious[-1] if ious else None
             tqdm.write(f"resumed {self._folder.path} at step {step}")
         else:
-            # First something to resume from, then the file that says that there is a run.
-            self._checkpoints.save(0)
-            self._folder.begin()
+            if self._workers.is_chief:
+                # First something to resume from, then the file that says that there is a run.
+                self._checkpoints.save(0)
+                self._folder.begin(replicas=self._strategy.num_replicas_in_sync)
 
-    def _batches_from(self, step: int) -> tf.data.Dataset:
+    def _restore(self) -> int:
+        if self._workers.is_chief:
+            return self._workers.from_chief(self._checkpoints.restore())
+        # The others take the checkpoint that the chief found usable.
+        return self._checkpoints.restore(self._workers.from_chief(0))
+
+    def _batches_from(self, step: int, context: tf.distribute.InputContext) -> tf.data.Dataset:
         recipe = self._recipe
         augmentation = Augmentation(
             crop_size=recipe.crop_size,
@@ -145,18 +167,18 @@ class Trainer:
             color_distortion=recipe.color_distortion,
         )
         return training_batches(
-            self._records, augmentation, recipe.batch_size, self._config.seed, step
+            self._records, augmentation, recipe.batch_size, self._config.seed, step, context
         )
 
     def run(self) -> TrainingResult:
         """Trains until all steps are done or a signal asks to stop.
 
-        SIGINT and SIGTERM finish the step, save a checkpoint and return.
+        SIGINT and SIGTERM, to any worker, let all finish the step, save a checkpoint and return.
 
         Raises:
-            DataError: the loss is not finite, a label is out of range, a record is damaged, or
-                memory runs out; the message says at which step and what to do. The last good
-                checkpoint stays.
+            DataError: the loss is not finite, a label is out of range, a record is damaged, memory
+                runs out, or another worker is gone; the message says at which step and what to do.
+                The last good checkpoint stays.
         """
         with self._strategy.scope():
             step_function = TrainingStep(
@@ -173,8 +195,11 @@ class Trainer:
             self._folder.close()
 
     def _loop(self, step_function: TrainingStep) -> TrainingResult:
-        first, steps = int(self._optimizer.iterations), self._recipe.steps
-        batches = self._strategy.experimental_distribute_dataset(self._batches_from(first))
+        first = int(tf.convert_to_tensor(self._optimizer.iterations))
+        steps = self._recipe.steps
+        batches = self._strategy.distribute_datasets_from_function(
+            lambda context: self._batches_from(first, context)
+        )
         monitor = Monitor(self._folder, self._recipe, first, self._progress)
         with stop_signals() as signals, monitor, self._records.naming_damage():
             iterator = iter(batches)
@@ -182,13 +207,15 @@ class Trainer:
                 started, rate = time.perf_counter(), float(self._optimizer.learning_rate)
                 loss = self._run_step(step_function, next(iterator), step)
                 monitor.step(step, loss, rate, time.perf_counter() - started)
-                if step == steps or (step % self._recipe.validation_interval == 0 and not signals):
+                stopping = self._workers.any(bool(signals))
+                due = step % self._recipe.validation_interval == 0 and not stopping
+                if step == steps or due:
                     self._validate(step, monitor)
-                stopping = bool(signals)
+                    stopping = self._workers.any(bool(signals))
                 if step == steps or stopping or step % self._config.checkpoint_interval == 0:
                     self._save(step)
                 if stopping and step < steps:
-                    return self._result(step, 128 + signals[0])
+                    return self._result(step, 128 + (signals or [signal.SIGTERM])[0])
         return self._result(steps, 0)
 
     def _run_step(self, step_function: TrainingStep, batch: Batch, step: int) -> float:
@@ -217,6 +244,8 @@ class Trainer:
         return [image_id.decode() for ids in values for image_id in ids.numpy()]
 
     def _save(self, step: int) -> None:
+        if not self._workers.is_chief:
+            return
         if not all(bool(tf.reduce_all(tf.math.is_finite(v))) for v in self._network.variables):
             raise DataError(
                 f"step {step}: weights are not finite; a smaller --learning-rate usually helps; "
@@ -229,14 +258,22 @@ class Trainer:
     def _validate(self, step: int, monitor: Monitor) -> None:
         if self._validation is None:
             return
-        matrix = evaluate(self._network, self._validation, self._info.ignore_label)
+        matrix = evaluate(
+            self._network,
+            self._validation,
+            self._info.ignore_label,
+            worker=self._workers.index,
+            workers=self._workers.count,
+        )
+        matrix.matrix = self._workers.sum(matrix.matrix)
         metrics = matrix.metrics()
         monitor.validation(step, metrics)
         monitor.pictures(step, self._network, self._validation, self._info)
         self._last_iou = metrics.mean_iou
         if self._best_iou is None or metrics.mean_iou > self._best_iou:
             self._best_iou = metrics.mean_iou
-            save_model(self._folder.best_model, self._network, self._info, step)
+            if self._workers.is_chief:
+                save_model(self._folder.best_model, self._network, self._info, step)
 
     def _result(self, step: int, exit_code: int) -> TrainingResult:
         return TrainingResult(step, exit_code, self._last_iou, self._best_iou)
@@ -253,10 +290,24 @@ def _identity(records: Records | None) -> list[str]:
     ]
 
 
-def train(config: TrainingConfig, resume: bool = False, progress: bool = True) -> TrainingResult:
+def train(
+    config: TrainingConfig,
+    resume: bool = False,
+    progress: bool = True,
+    strategy: tf.distribute.Strategy | None = None,
+) -> TrainingResult:
     """Trains one stage as ``config`` says and returns how it ended; see `Trainer`.
+
+    Args:
+        config: what to train.
+        resume: whether a run that is in the folder already is continued.
+        progress: whether a progress bar is shown.
+        strategy: what runs on which device, see `distribution.make_strategy`; None takes the
+            current one. With several workers, every one of them calls this.
 
     Raises:
         DataError: the inputs do not fit together, see `Trainer.run`.
     """
-    return Trainer(config, resume, progress).run()
+    strategy = strategy or tf.distribute.get_strategy()
+    with naming_lost_workers(strategy):
+        return Trainer(config, resume, progress, strategy).run()
