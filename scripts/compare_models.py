@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.commands.prediction import add_prediction_options, predict_function
 
 
 def main() -> None:
@@ -15,7 +16,7 @@ def main() -> None:
     add("--tfrecords", required=True, help="records: a folder, a file or a glob")
     add("--split", default="val", help="split of a folder of records")
     add("--dataset", help="registered data set, for records without a manifest")
-    add("--fit", choices=("pad", "resize"), default="pad", help="see evaluate.py")
+    add_prediction_options(parser)
     add("--picture", type=Path, metavar="FILE.png", help="image, truth and predictions in rows")
     add("--num-images", type=int, default=8, help="rows of the picture")
     args = parser.parse_args()
@@ -28,6 +29,7 @@ def main() -> None:
     from tf_image_segmentation.models.network import Network
     from tf_image_segmentation.tfrecords.reader import open_records
 
+    predict = predict_function(args)
     records = open_records(args.tfrecords, args.split)
     info = records.described_as(args.dataset)
     networks = {}
@@ -37,10 +39,10 @@ def main() -> None:
         # Two checkpoints of one model are told apart by their paths.
         name = network.model_name
         networks[name if name not in networks else f"{name} ({checkpoint})"] = network
-    metrics = comparison.compare(networks, records, info, args.fit)
+    metrics = comparison.compare(networks, records, info, predict)
     Console(highlight=False, markup=False).print(report.summary_table(metrics))
     if args.picture is not None:
-        sheet = comparison.picture(networks, records, info, args.num_images, args.fit)
+        sheet = comparison.picture(networks, records, info, args.num_images, predict)
         Image.fromarray(sheet).save(args.picture)
         print(f"drew {args.picture}")
 

@@ -7,40 +7,14 @@ interruption, it goes on where it stopped.
 
 from __future__ import annotations
 
-import json
-import shlex
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.commands.stages import STAGES, metrics_of, run_script, train_stages
 
 SCRIPTS = Path(__file__).parent
-
-
 PROMISED_MEAN_IOU = 0.75
-
-
-def mean_iou(run_dir: Path) -> float:
-    """Returns what evaluate.py found for a stage."""
-    return json.loads((run_dir / "evaluation/metrics.json").read_text())["metrics"]["mean_iou"]
-
-
-def run(script: str, *arguments: object) -> None:
-    """Shows and runs a script of this folder; its failure ends the demo."""
-    command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
-    print(f"\n$ python scripts/{script} {shlex.join(command[2:])}", flush=True)
-    process = subprocess.Popen(command)
-    try:
-        status = process.wait()
-    except BaseException:
-        # Training saves its work when it is asked to stop; do not go before it has.
-        process.terminate()
-        process.wait()
-        raise
-    if status:
-        raise SystemExit(status)
 
 
 def main() -> None:
@@ -56,30 +30,37 @@ def main() -> None:
     start = time.perf_counter()
     shapes, records = args.output_dir / "shapes", args.output_dir / "records"
     if not shapes.exists():
-        run("make_shapes.py", "--output-dir", shapes, "--num-images", args.num_images)
+        run_script(
+            SCRIPTS / "make_shapes.py", "--output-dir", shapes, "--num-images", args.num_images
+        )
     if not records.exists():
         voc, sbd = shapes / "VOCdevkit/VOC2012", shapes / "benchmark_RELEASE/dataset"
         folders = ["--voc-root", voc, "--sbd-root", sbd, "--output-dir", records]
-        run("convert_pascal_voc.py", *folders, "--mode", 2, "--classes", "shapes")
+        run_script(SCRIPTS / "convert_pascal_voc.py", *folders, "--mode", 2, "--classes", "shapes")
     sheet = args.output_dir / "records.png"
-    run("inspect_tfrecords.py", records, "--verify", "--contact-sheet", sheet)
-    models: list[Path] = []
-    for stage in ("fcn32s", "fcn16s", "fcn8s"):
-        run_dir = args.output_dir / stage
-        options = ["--tfrecords", records, "--recipe", "shapes", "--run-dir", run_dir, "--resume"]
-        options += ["--checkpoint-interval", 50]
-        options += ["--init-checkpoint", models[-1]] if models else []
-        options += ["--steps", args.steps] if args.steps else []
-        run(f"train_{stage}.py", *options)
-        models.append(run_dir / "model" / "best")
+    run_script(SCRIPTS / "inspect_tfrecords.py", records, "--verify", "--contact-sheet", sheet)
+    options = ["--tfrecords", records, "--recipe", "shapes", "--checkpoint-interval", 50]
+    options += ["--steps", args.steps] if args.steps else []
+    models = train_stages(SCRIPTS, args.output_dir, options)
     for model in models:
         output = model.parent.parent / "evaluation"
-        run("evaluate.py", "--checkpoint", model, "--tfrecords", records, "--output-dir", output)
+        run_script(
+            SCRIPTS / "evaluate.py",
+            "--checkpoint",
+            model,
+            "--tfrecords",
+            records,
+            "--output-dir",
+            output,
+        )
     picture = args.output_dir / "comparison.png"
-    run("compare_models.py", *models, "--tfrecords", records, "--picture", picture)
+    run_script(SCRIPTS / "compare_models.py", *models, "--tfrecords", records, "--picture", picture)
     print(f"\npictures: {sheet}, {picture}, {args.output_dir}/fcn*/evaluation/confusion_matrix.png")
     print(f"{time.perf_counter() - start:.0f} s in all")
-    coarse, fine = mean_iou(args.output_dir / "fcn32s"), mean_iou(args.output_dir / "fcn8s")
+    coarse, fine = (
+        metrics_of(args.output_dir / stage / "evaluation")["mean_iou"]
+        for stage in (STAGES[0], STAGES[-1])
+    )
     print(f"mean IoU: FCN-32s {coarse:.4f}, FCN-8s {fine:.4f}")
     if args.steps is None and not (fine > coarse and fine >= PROMISED_MEAN_IOU):
         raise SystemExit(f"error: FCN-8s should reach {PROMISED_MEAN_IOU} and beat FCN-32s")

@@ -9,6 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.commands.prediction import (
+    add_prediction_options,
+    predict_function,
+    prediction_facts,
+)
 from tf_image_segmentation.errors import DataError
 
 
@@ -28,13 +33,7 @@ def main() -> None:
         choices=("fcn_32s", "fcn_16s", "fcn_8s"),
         help="the checkpoint's model; None takes what was saved beside it",
     )
-    add(
-        "--fit",
-        choices=("pad", "resize"),
-        default="pad",
-        help="how images are brought to multiples of 32: padded, or resized and the result resized "
-        "back as the classic system did",
-    )
+    add_prediction_options(parser)
     add("--dataset", help="registered data set, for records without a manifest")
     add("--output-dir", type=Path, help="folder for metrics.json and confusion_matrix.png")
     args = parser.parse_args()
@@ -47,11 +46,12 @@ def main() -> None:
 
     if args.output_dir is not None and args.output_dir.exists() and not args.output_dir.is_dir():
         raise DataError(f"{args.output_dir}: is a file; name a folder with --output-dir")
+    predict = predict_function(args)
     records = open_records(args.tfrecords, args.split)
     info = records.described_as(args.dataset)
     network = Network.from_checkpoint(args.checkpoint, args.model)
     report.check_classes(network, info)
-    matrix = evaluate(network, records, info.ignore_label, args.fit, progress=True)
+    matrix = evaluate(network, records, info.ignore_label, predict, progress=True)
     metrics = matrix.metrics()
     report.print_report(network.model_name, metrics, info.class_names)
     if args.output_dir is not None:
@@ -64,7 +64,7 @@ def main() -> None:
             # Files and patterns have no splits.
             "split": args.split if Path(args.tfrecords).is_dir() else None,
             "images": records.num_examples,
-            "fit": args.fit,
+            **prediction_facts(args),
         }
         report.save_metrics(args.output_dir / "metrics.json", matrix, info.class_names, **facts)
         report.save_confusion_picture(

@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "tf_image_segmentation"
 FLOORS = [
     {"errors", "staging"},
-    {"datasets", "models", "augmentation"},
+    {"datasets", "models", "augmentation", "crf"},
     {"tfrecords", "inference", "visualization", "downloads"},
     {"input_pipeline", "evaluation"},
     {"training"},

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_image_segmentation.inference import pad_to_multiple, predict_labels
+from tf_image_segmentation.crf import CrfParameters, refine
+from tf_image_segmentation.inference import (
+    pad_to_multiple,
+    predict_labels,
+    predict_probabilities,
+)
 from tf_image_segmentation.models import Network, fcn_8s
 
 MEAN = np.array([123.68, 116.78, 103.94], np.float32)
@@ -188,3 +193,65 @@ def test_more_classes_than_labels_can_hold_are_refused():
     network.num_classes = 257
     with pytest.raises(ValueError, match="labels are 8-bit, the network has 257 classes"):
         predict_labels(network, np.zeros((4, 4, 3), np.uint8))
+
+
+def softmax(logits):
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def test_one_view_is_the_softmax_of_the_padded_image(network):
+    image = random_image(40, 50)
+    logits = network(padded_by_hand(image)[np.newaxis]).numpy()[0, :40, :50]
+    found = predict_probabilities(network, image)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, softmax(logits), atol=1e-5)
+
+
+def bilinear(image, height, width):
+    """Samples at pixel centres, repeating the border."""
+    result = np.empty((height, width, image.shape[2]), np.float64)
+    for row in range(height):
+        y = min(max((row + 0.5) * image.shape[0] / height - 0.5, 0), image.shape[0] - 1)
+        for column in range(width):
+            x = min(max((column + 0.5) * image.shape[1] / width - 0.5, 0), image.shape[1] - 1)
+            top, left = int(y), int(x)
+            bottom, right = min(top + 1, image.shape[0] - 1), min(left + 1, image.shape[1] - 1)
+            above = image[top, left] * (1 - x + left) + image[top, right] * (x - left)
+            below = image[bottom, left] * (1 - x + left) + image[bottom, right] * (x - left)
+            result[row, column] = above * (1 - y + top) + below * (y - top)
+    return result
+
+
+def test_scales_and_flip_are_a_mean_of_views(network):
+    image = random_image(40, 50)
+    views = []
+    for height, width in [(40, 50), (20, 25), (60, 75)]:
+        scaled = bilinear(image.astype(np.float64), height, width)
+        for step in (1, -1):
+            view = predict_probabilities(network, scaled[:, ::step])[:, ::step]
+            views.append(bilinear(view, 40, 50))
+    found = predict_probabilities(network, image, scales=(1.0, 0.5, 1.5), flip=True)
+    np.testing.assert_allclose(found, np.mean(views, axis=0), atol=1e-4)
+    labels = predict_labels(network, image, scales=(1.0, 0.5, 1.5), flip=True)
+    np.testing.assert_array_equal(labels, found.argmax(axis=-1))
+
+
+def test_crf_refines_the_probabilities(network):
+    pytest.importorskip("pydensecrf")
+    image = random_image(40, 50)
+    expected = refine(image, predict_probabilities(network, image), CrfParameters(iterations=2))
+    labels = predict_labels(network, image, crf=CrfParameters(iterations=2))
+    np.testing.assert_array_equal(labels, expected.argmax(axis=-1))
+
+
+@pytest.mark.parametrize("options", [{"scales": (1, 2)}, {"flip": True}, {"crf": CrfParameters()}])
+def test_views_are_padded_only(network, options):
+    with pytest.raises(ValueError, match="padded images only"):
+        predict_labels(network, random_image(8, 8), fit="resize", **options)
+
+
+@pytest.mark.parametrize("scales", [(), (1.0, 0.0), (-1.0,)])
+def test_scales_must_be_above_0(network, scales):
+    with pytest.raises(ValueError, match="scales must be numbers above 0"):
+        predict_probabilities(network, random_image(8, 8), scales)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 
 import pytest
+import tensorflow as tf
 
 from tf_image_segmentation.commands import training
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.recipes import RECIPES
 
 
@@ -18,7 +20,8 @@ def trained_with(monkeypatch):
     def call(*arguments: str):
         received = []
 
-        def train(config, resume):
+        def train(config, resume, strategy):
+            assert strategy is tf.distribute.get_strategy()
             received.append((config, resume))
             return trainer.TrainingResult(1, 0, None, None)
 
@@ -70,6 +73,15 @@ def test_help_shows_every_value_of_every_recipe(trained_with, capsys):
     with pytest.raises(SystemExit):
         trained_with("--help")
     shown = capsys.readouterr().out
+    assert "130 and 143 stopped by" in shown  # fault 43
+    assert "--strategy {default,mirrored,multi_worker}" in shown
     for name, stages in RECIPES.items():
         assert f"\n{name}\n" in shown
         assert f"learning_rate = {stages['fcn_16s'].learning_rate}" in shown
+
+
+def test_a_cluster_that_nobody_described_is_an_error(trained_with, monkeypatch):
+    for variable in ("TF_CONFIG", "SLURM_STEP_NUM_TASKS"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(DataError, match="neither TF_CONFIG nor a Slurm step"):
+        trained_with("--strategy", "multi_worker")

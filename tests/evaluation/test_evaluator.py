@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -52,7 +54,7 @@ def test_every_image_is_counted_once_at_its_own_size(network, records, pairs, fi
         ):
             if label != 255:
                 counts[label, predicted] += 1
-    matrix = evaluate(network, records, 255, fit)
+    matrix = evaluate(network, records, 255, partial(predict_labels, fit=fit))
     np.testing.assert_array_equal(matrix.matrix, counts)
     assert matrix.ignored_pixels == sum(np.count_nonzero(mask == 255) for _, mask in pairs)
 
@@ -77,7 +79,7 @@ def test_predictions_come_with_their_image(records, pairs):
 def test_an_image_one_pixel_high_or_wide(network, tmp_path, fit, shape):  # fault 8
     mask = np.ones(shape, np.uint8)
     folder = write_records(tmp_path, {"val": [(example(*shape, seed=0)[0], mask)]}, num_shards=1)
-    matrix = evaluate(network, open_records(folder, "val"), 255, fit)
+    matrix = evaluate(network, open_records(folder, "val"), 255, partial(predict_labels, fit=fit))
     assert matrix.matrix.sum() == matrix.matrix[1].sum() == shape[0] * shape[1]
 
 

@@ -29,6 +29,11 @@ _OVERRIDES = (
     "new_layers",
 )
 
+_EXIT_CODES = (
+    "exit codes: 0 done; 1 bad input, a lost worker or a failing disk; 130 and 143 stopped by\n"
+    "Ctrl-C and by SIGTERM, after finishing the step and saving"
+)
+
 
 def _recipes_text(model: str) -> str:
     lines = ["recipes and what they set (options replace single values):"]
@@ -47,7 +52,7 @@ def _crop_size(text: str) -> tuple[int, int]:
 
 def _parser(model: str, description: str) -> argparse.ArgumentParser:
     parser = command_line.parser(description)
-    parser.epilog = _recipes_text(model)
+    parser.epilog = f"{_EXIT_CODES}\n\n{_recipes_text(model)}"
     add = parser.add_argument
     add("--tfrecords", required=True, help="records to train on: a folder, a file or a glob")
     add("--val-tfrecords", help='records to validate on; without it the "val" split of --tfrecords')
@@ -97,7 +102,7 @@ def _parser(model: str, description: str) -> argparse.ArgumentParser:
 def main(model: str, description: str) -> int:
     """Parses the command line, trains ``model`` and returns the exit code.
 
-    Exit codes: 0 done, 1 bad input, 130 and 143 stopped by SIGINT and SIGTERM after saving.
+    The help says what the exit codes mean.
     """
     args = _parser(model, description).parse_args()
     given = {name: value for name, value in vars(args).items() if name in _OVERRIDES}

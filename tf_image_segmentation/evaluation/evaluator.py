@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -14,11 +14,14 @@ from tf_image_segmentation.inference import predict_labels
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.tfrecords.reader import Records
 
+# Takes a network and an image as `predict_labels` does, and returns the labels.
+Predict = Callable[[Network, np.ndarray], np.ndarray]
+
 
 def predictions(
     network: Network,
     records: Records,
-    fit: str = "pad",
+    predict: Predict = predict_labels,
     progress: bool = False,
     worker: int = 0,
     workers: int = 1,
@@ -32,7 +35,7 @@ def predictions(
     ) as bar:
         for image, mask, image_id in records.examples(worker=worker, workers=workers):
             try:
-                predicted = predict_labels(network, image, fit)
+                predicted = predict(network, image)
             except tf.errors.ResourceExhaustedError as error:
                 raise DataError(
                     f"image {image_id}: out of memory at {image.shape[0]} x {image.shape[1]} "
@@ -46,7 +49,7 @@ def evaluate(
     network: Network,
     records: Records,
     ignore_label: int | None,
-    fit: str = "pad",
+    predict: Predict = predict_labels,
     progress: bool = False,
     worker: int = 0,
     workers: int = 1,
@@ -57,7 +60,7 @@ def evaluate(
         network: the network to evaluate, with its weights restored.
         records: examples with masks.
         ignore_label: mask value of pixels without a label.
-        fit: how images are brought to multiples of 32, see `predict_labels`.
+        predict: gives the labels of an image, uint8 [height, width].
         progress: whether a progress bar is shown.
         worker: of several workers, the one that asks; it counts its share of the examples.
         workers: how many there are; the sum of their matrices counts every example once.
@@ -65,11 +68,10 @@ def evaluate(
     Raises:
         DataError: a record is damaged, or a mask holds an id that the network has no class for; the
             message has the file or the image.
-        ValueError: ``fit`` is unknown.
     """
     matrix = ConfusionMatrix(network.num_classes, ignore_label)
     for image_id, _, mask, predicted in predictions(
-        network, records, fit, progress, worker, workers
+        network, records, predict, progress, worker, workers
     ):
         try:
             matrix.update(mask, predicted)

@@ -81,21 +81,23 @@ class Monitor:
 
     def step(self, step: int, loss: float, learning_rate: float, seconds: float) -> None:
         """Records one step that took ``seconds``."""
-        self._folder.log(step=step, loss=loss, learning_rate=learning_rate)
+        self._folder.log(
+            step=step, loss=loss, learning_rate=learning_rate, seconds=round(seconds, 4)
+        )
         rate = self._batch_size / self._seconds.add(seconds)
         self._show(loss=f"{self._loss.add(loss):.4f}", **{"images/s": f"{rate:.2f}"})
         self._bar.update()
         if step % _SCALAR_INTERVAL == 0:
             self._scalars(step, loss=loss, learning_rate=learning_rate, images_per_second=rate)
 
-    def validation(self, step: int, metrics: Metrics) -> None:
-        """Records one validation."""
+    def validation(self, step: int, metrics: Metrics, seconds: float) -> None:
+        """Records one validation that took ``seconds``."""
         values = {
             "val_mean_iou": metrics.mean_iou,
             "val_mean_pixel_accuracy": metrics.mean_pixel_accuracy,
             "val_pixel_accuracy": metrics.pixel_accuracy,
         }
-        self._folder.log(step=step, **values)
+        self._folder.log(step=step, **values, seconds=round(seconds, 1))
         self._scalars(step, **values)
         self._show(**{"val mIoU": f"{metrics.mean_iou:.4f}"})
 

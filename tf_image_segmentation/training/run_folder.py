@@ -41,11 +41,11 @@ _FREE_FIELDS = {
 }
 
 
-def _git_commit() -> str | None:
+def _git(*arguments: str) -> str | None:
     project = Path(__file__).parents[2]
     if not (project / ".git").exists():
         return None  # installed; a repository further up would be somebody else's
-    command = ["git", "rev-parse", "HEAD"]
+    command = ["git", *arguments]
     try:
         result = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -54,9 +54,15 @@ def _git_commit() -> str | None:
 
 
 def environment() -> dict[str, Any]:
-    """Returns the versions that a result depends on, and the project's git commit if known."""
+    """Returns the versions that a result depends on; of git, None where there is no repository."""
     versions = {package: _version(package) for package in _PACKAGES}
-    return {"python": platform.python_version(), **versions, "git_commit": _git_commit()}
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    return {
+        "python": platform.python_version(),
+        **versions,
+        "git_commit": _git("rev-parse", "HEAD"),
+        "git_changes": None if changes is None else bool(changes),
+    }
 
 
 def _version(package: str) -> str | None:

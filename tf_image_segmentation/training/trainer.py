@@ -258,6 +258,7 @@ class Trainer:
     def _validate(self, step: int, monitor: Monitor) -> None:
         if self._validation is None:
             return
+        started = time.perf_counter()
         matrix = evaluate(
             self._network,
             self._validation,
@@ -267,7 +268,7 @@ class Trainer:
         )
         matrix.matrix = self._workers.sum(matrix.matrix)
         metrics = matrix.metrics()
-        monitor.validation(step, metrics)
+        monitor.validation(step, metrics, time.perf_counter() - started)
         monitor.pictures(step, self._network, self._validation, self._info)
         self._last_iou = metrics.mean_iou
         if self._best_iou is None or metrics.mean_iou > self._best_iou:

@@ -1,0 +1,68 @@
+"""The order of the commands that reproduce_camvid.py runs, and the table that it ends with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tf_image_segmentation.commands import stages
+
+IOUS = {"fcn32s": 0.5, "fcn16s": 0.6, "fcn8s": 0.7, "views": 0.71, "crf": 0.72, "views_crf": 0.73}
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """Stands in for the scripts: notes each command and writes what it would write."""
+    noted: list[list[str]] = []
+
+    def run_script(script, *arguments):
+        command = [script.name, *map(str, arguments)]
+        noted.append(command)
+        options = dict(zip(command, command[1:], strict=False))
+        if script.name == "convert_dataset.py":
+            Path(options["--output-dir"]).mkdir(parents=True)
+        elif script.name == "evaluate.py":
+            folder = Path(options["--output-dir"])
+            folder.mkdir(parents=True, exist_ok=True)
+            names = ("mean_pixel_accuracy", "pixel_accuracy", "frequency_weighted_iou")
+            metrics = {"mean_iou": IOUS[folder.name], **dict.fromkeys(names, 0.9)}
+            (folder / "metrics.json").write_text(json.dumps({"metrics": metrics}))
+        else:
+            folder = Path(options["--run-dir"])
+            folder.mkdir(parents=True, exist_ok=True)
+            lines = [{"step": 1, "seconds": 60.0}, {"step": 1, "seconds": 30}]
+            (folder / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+
+    monkeypatch.setattr(stages, "run_script", run_script)
+    return noted
+
+
+def test_stages_follow_one_another_and_the_table_has_their_figures(run_script, commands, tmp_path):
+    output = tmp_path / "out"
+    where = ["--root", "CAMVID", "--init-checkpoint", "vgg.npz", "--output-dir", output]
+    result = run_script("reproduce_camvid.py", *where, "--splits", "val", "test")
+    assert result.returncode == 0, result.stderr
+    scripts = [command[0] for command in commands]
+    trained = ["train_fcn32s.py", "train_fcn16s.py", "train_fcn8s.py"]
+    assert scripts == ["convert_dataset.py", *trained, *["evaluate.py"] * 12]
+    assert commands[0][-3:] == ["train", "val", "test"]
+    starts = [c[c.index("--init-checkpoint") + 1] for c in commands[1:4]]
+    assert starts == ["vgg.npz", *(str(output / s / "model/best") for s in ("fcn32s", "fcn16s"))]
+    assert all("--resume" in c and c[c.index("--recipe") + 1] == "camvid" for c in commands[1:4])
+    table = (output / "results.md").read_text()
+    assert table in result.stdout
+    rows = [line.split(" | ") for line in table.splitlines()[2:]]
+    assert [row[1] for row in rows] == ["val", "test"] * 6
+    assert [row[2] for row in rows[::2]] == [f"{100 * iou:.2f}" for iou in IOUS.values()]
+    assert rows[0][-1] == "1.5 min |"
+
+
+def test_records_that_are_there_are_not_converted_again(run_script, commands, tmp_path):
+    (tmp_path / "records").mkdir()
+    where = ["--root", "CAMVID", "--init-checkpoint", "vgg.npz", "--output-dir", tmp_path]
+    run_script("reproduce_camvid.py", *where, "--skip-extras", "--steps", 3)
+    assert "convert_dataset.py" not in [command[0] for command in commands]
+    assert [c[c.index("--steps") + 1] for c in commands[:3]] == ["3"] * 3
+    assert len(commands) == 6

@@ -1,0 +1,60 @@
+"""Runs scripts one after another: the three stages of training, and what comes before and after."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+STAGES = ("fcn32s", "fcn16s", "fcn8s")
+
+
+def run_script(script: Path, *arguments: object) -> None:
+    """Shows and runs a script; its failure ends this program with the same exit code."""
+    command = [sys.executable, str(script), *map(str, arguments)]
+    print(f"\n$ python scripts/{script.name} {shlex.join(command[2:])}", flush=True)
+    process = subprocess.Popen(command)
+    try:
+        status = process.wait()
+    except BaseException:
+        # Training saves its work when it is asked to stop; do not go before it has.
+        process.terminate()
+        process.wait()
+        raise
+    if status:
+        raise SystemExit(status)
+
+
+def train_stages(
+    scripts: Path,
+    output_dir: Path,
+    options: Sequence[object],
+    init_checkpoint: Path | None = None,
+) -> list[Path]:
+    """Trains FCN-32s, FCN-16s from it and FCN-8s from that; a stage that was stopped goes on.
+
+    Args:
+        scripts: folder of the training scripts.
+        output_dir: gets a run folder for each stage.
+        options: further options of all three.
+        init_checkpoint: what FCN-32s starts from.
+
+    Returns:
+        The models of the three stages, ``<output_dir>/fcn32s/model/best`` and so on.
+    """
+    models: list[Path] = []
+    for stage in STAGES:
+        run_dir = output_dir / stage
+        start = models[-1] if models else init_checkpoint
+        init = [] if start is None else ["--init-checkpoint", start]
+        run_script(scripts / f"train_{stage}.py", "--run-dir", run_dir, "--resume", *options, *init)
+        models.append(run_dir / "model" / "best")
+    return models
+
+
+def metrics_of(evaluation: Path) -> dict[str, float]:
+    """Returns the metrics that evaluate.py wrote into its ``--output-dir``."""
+    return json.loads((evaluation / "metrics.json").read_text())["metrics"]
