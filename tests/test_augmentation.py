@@ -164,6 +164,29 @@ def test_nearest_invents_no_ids(dtype):
         assert set(np.unique(found)) == {0, 7, 255}
 
 
+@pytest.mark.parametrize("size", [(1, 1), (7, 90), (31, 41), (62, 82), (90, 7), (200, 333)])
+def test_masks_show_the_pixels_that_tensorflow_takes_as_nearest(size):
+    image, mask = positions(31, 41)
+    expected = tf.image.resize(mask[..., np.newaxis], size, method="nearest")[..., 0]
+    _, found = resize(image, mask, size)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("shape", [(20, 90), (90, 20), (64, 64), (1, 1)])
+def test_what_is_larger_is_cropped_and_what_is_smaller_is_padded(shape):
+    image, mask = positions(*shape)
+    for found_image, found_mask in eagerly(
+        crop_or_pad((64, 64)), image, mask.astype(np.int32) + 256
+    ):
+        shown = found_mask != VOID
+        rows, columns = np.divmod(found_mask[shown] - 256, shape[1])
+        assert shown.sum() == min(shape[0], 64) * min(shape[1], 64)
+        np.testing.assert_array_equal(found_image[shown][:, :2], np.stack([rows, columns], axis=-1))
+        np.testing.assert_array_equal(
+            found_image[~shown], np.tile(np.float32(FILL), (np.sum(~shown), 1))
+        )
+
+
 def test_resize_stays_in_the_range_of_the_image():
     image, mask = stripes()
     image = np.where(image > 100, 255.0, 0.0).astype(np.float32)

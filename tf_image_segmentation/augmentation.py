@@ -49,8 +49,23 @@ def random_flip(image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> ImageAndM
 
 def resize(image: tf.Tensor, mask: tf.Tensor, size: tf.Tensor) -> ImageAndMask:
     """Resizes to ``size``, int32 [height, width]: the image bilinearly, the mask to the nearest."""
-    resized_mask = tf.image.resize(mask[..., tf.newaxis], size, method="nearest")
-    return tf.image.resize(image, size, method="bilinear"), resized_mask[..., 0]
+    size = tf.convert_to_tensor(size, tf.int32)
+    return tf.image.resize(image, size, method="bilinear"), _resize_mask(mask, size)
+
+
+def _resize_mask(mask: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Takes the pixels that ``tf.image.resize`` takes as the nearest, which is slow for masks."""
+    rows, columns = (_nearest(tf.shape(mask)[axis], size[axis]) for axis in range(2))
+    # Columns are taken pixel by pixel and rows as a whole, so rows can wait. Transposing, to take
+    # columns as rows, too, would be faster, but it makes oneDNN log an error about 8-bit numbers.
+    return tf.gather(tf.gather(mask, columns, axis=1), rows)
+
+
+def _nearest(length: tf.Tensor, new_length: tf.Tensor) -> tf.Tensor:
+    """Returns int32 [new_length], the pixel of a line that each pixel of the resized line shows."""
+    step = tf.cast(length, tf.float32) / tf.cast(new_length, tf.float32)
+    centres = (tf.cast(tf.range(new_length), tf.float32) + 0.5) * step
+    return tf.minimum(tf.cast(centres, tf.int32), length - 1)
 
 
 def random_scale(
@@ -80,20 +95,30 @@ def random_crop_or_pad(
         image_fill: colour of padding; the RGB mean makes it zero for the network.
         mask_fill: label of padding, the ignore label, so that padding is never learned from.
     """
-    target = tf.constant(size, tf.int32)
-    missing = tf.maximum(target - tf.shape(mask), 0)
+    target, found = tf.constant(size, tf.int32), tf.shape(mask)
+    missing = tf.maximum(target - found, 0)
     # The image may lie anywhere in the padding, as the crop may lie anywhere in the image.
     pad_seed, crop_seed = _seeds(seed, 2)
     before = _random_offset(pad_seed, missing)
+    begin = _random_offset(crop_seed, tf.maximum(found - target, 0))
+    kept = tf.minimum(found, target)
+    mask = tf.slice(mask, begin, kept)
+    image = tf.slice(image, tf.concat([begin, [0]], axis=0), tf.concat([kept, [3]], axis=0))
     paddings = tf.stack([before, missing - before], axis=1)
     mask = tf.pad(mask, paddings, constant_values=tf.cast(mask_fill, mask.dtype))
-    inside = tf.pad(tf.ones(tf.shape(image)[:2], tf.bool), paddings)[..., tf.newaxis]
-    padded = tf.pad(image, tf.concat([paddings, [[0, 0]]], axis=0))
-    image = tf.where(inside, padded, tf.constant(image_fill, image.dtype))
-    begin = _random_offset(crop_seed, tf.shape(mask) - target)
-    mask = tf.slice(mask, begin, target)
-    image = tf.slice(image, tf.concat([begin, [0]], axis=0), [*size, 3])
+    image = _pad_with_colour(image, paddings, tf.constant(image_fill, image.dtype))
     return tf.ensure_shape(image, [*size, 3]), tf.ensure_shape(mask, size)
+
+
+def _pad_with_colour(image: tf.Tensor, paddings: tf.Tensor, colour: tf.Tensor) -> tf.Tensor:
+    # tf.pad knows no colours, and choosing between two images by tf.where costs many times as much.
+    height, width = tf.unstack(tf.shape(image)[:2])
+    (top, bottom), (left, right) = (tf.unstack(padding) for padding in tf.unstack(paddings, num=2))
+    sides = [tf.broadcast_to(colour, [height, padding, 3]) for padding in (left, right)]
+    image = tf.concat([sides[0], image, sides[1]], axis=1)
+    width += left + right
+    ends = [tf.broadcast_to(colour, [padding, width, 3]) for padding in (top, bottom)]
+    return tf.concat([ends[0], image, ends[1]], axis=0)
 
 
 def _random_offset(seed: tf.Tensor, room: tf.Tensor) -> tf.Tensor:

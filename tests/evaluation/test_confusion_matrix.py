@@ -161,6 +161,34 @@ def test_eight_bit_labels_do_not_wrap_around():  # fault 57
     assert matrix.matrix[8, 1] == 0
 
 
+@pytest.mark.parametrize("ignore_label", [None, -1, 1000])
+@pytest.mark.parametrize("num_classes", [1, 15, 16, 255, 256, 300])
+def test_every_pair_is_counted_where_it_belongs(num_classes, ignore_label):  # fault 57
+    # The numbers of classes lie at the ends of what 8 and 16 bits can count.
+    labels, predictions = np.divmod(np.arange(num_classes**2), num_classes)
+    ignored = [] if ignore_label is None else [ignore_label] * num_classes
+    matrix = ConfusionMatrix(num_classes, ignore_label)
+    matrix.update(
+        np.concatenate([labels, ignored, labels]).astype(np.int64),
+        np.concatenate([predictions, labels[: len(ignored)], predictions]),
+    )
+    assert (matrix.matrix == 2).all()
+    assert matrix.ignored_pixels == len(ignored)
+
+
+@pytest.mark.parametrize("kind", ["label", "prediction"])
+@pytest.mark.parametrize(
+    "bad", [np.uint64(2**64 - 1), np.uint64(2**63), np.int64(2**32 + 1), np.int64(-(2**63) + 1)]
+)
+def test_ids_that_would_wrap_around_to_a_class_are_errors(kind, bad):  # faults 55 to 57
+    arrays = {"label": np.zeros(3, bad.dtype), "prediction": np.zeros(3, bad.dtype)}
+    arrays[kind][1] = bad
+    matrix = ConfusionMatrix(3, 255)
+    with pytest.raises(ValueError, match=rf"{kind} ids must be .* {{{bad}: 1}}"):
+        matrix.update(arrays["label"], arrays["prediction"])
+    assert matrix.matrix.sum() == matrix.ignored_pixels == 0
+
+
 def test_counts_exceed_32_bits():  # fault 57
     part = ConfusionMatrix(2)
     part.update(np.ones(1000, np.uint8), np.ones(1000, np.uint8))

@@ -1,0 +1,25 @@
+"""Feeds as this package's trainer does: compressed images in records, tf.data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from input_pipeline_task import MEAN, VOID, Task
+
+from tf_image_segmentation.augmentation import Augmentation
+from tf_image_segmentation.input_pipeline import training_batches
+from tf_image_segmentation.tfrecords import open_records
+
+
+def make_batches(task: Task) -> Iterator[Any]:
+    """Returns the batches, tensors on the host."""
+    augmentation = Augmentation(
+        (task.crop, task.crop),
+        MEAN,
+        VOID,
+        scale_range=task.scale_range,
+        color_distortion="full" if task.colours else "none",
+    )
+    records = open_records(task.data / "records", "train")
+    return iter(training_batches(records, augmentation, task.batch_size, seed=0))
