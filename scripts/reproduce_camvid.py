@@ -59,7 +59,7 @@ def main() -> None:
     add("--init-checkpoint", type=Path, required=True, help="vgg_16.ckpt or an .npz of its layers")
     add("--output-dir", type=Path, default=Path("runs/camvid"), help="folder for all of it")
     add("--splits", nargs="+", default=["val"], help="splits to evaluate on")
-    add("--skip-extras", action="store_true", help="no rows for several views and the dense CRF")
+    add("--extras", action="store_true", help="rows for several views and the dense CRF, too")
     add("--steps", type=int, help="steps of each stage; None takes the recipe's")
     args = parser.parse_args()
 
@@ -71,8 +71,10 @@ def main() -> None:
     options = ["--tfrecords", records, "--recipe", "camvid", "--checkpoint-interval", 200]
     options += ["--steps", args.steps] if args.steps else []
     models = train_stages(SCRIPTS, args.output_dir, options, args.init_checkpoint)
-    jobs = [(name, model, []) for name, model in zip(STAGES, models, strict=True)]
-    if not args.skip_extras:
+    jobs: list[tuple[str, Path, list[str]]] = [
+        (name, model, []) for name, model in zip(STAGES, models, strict=True)
+    ]
+    if args.extras:
         jobs += [(name, models[-1], options) for name, options in EXTRAS.items()]
     for split in args.splits:
         for name, model, options in jobs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def commands(monkeypatch):
     def run_script(script, *arguments):
         command = [script.name, *map(str, arguments)]
         noted.append(command)
-        options = dict(zip(command, command[1:], strict=False))
+        options = dict(itertools.pairwise(command))
         if script.name == "convert_dataset.py":
             Path(options["--output-dir"]).mkdir(parents=True)
         elif script.name == "evaluate.py":
@@ -42,7 +43,7 @@ def commands(monkeypatch):
 def test_stages_follow_one_another_and_the_table_has_their_figures(run_script, commands, tmp_path):
     output = tmp_path / "out"
     where = ["--root", "CAMVID", "--init-checkpoint", "vgg.npz", "--output-dir", output]
-    result = run_script("reproduce_camvid.py", *where, "--splits", "val", "test")
+    result = run_script("reproduce_camvid.py", *where, "--splits", "val", "test", "--extras")
     assert result.returncode == 0, result.stderr
     scripts = [command[0] for command in commands]
     trained = ["train_fcn32s.py", "train_fcn16s.py", "train_fcn8s.py"]
@@ -62,7 +63,7 @@ def test_stages_follow_one_another_and_the_table_has_their_figures(run_script, c
 def test_records_that_are_there_are_not_converted_again(run_script, commands, tmp_path):
     (tmp_path / "records").mkdir()
     where = ["--root", "CAMVID", "--init-checkpoint", "vgg.npz", "--output-dir", tmp_path]
-    run_script("reproduce_camvid.py", *where, "--skip-extras", "--steps", 3)
+    run_script("reproduce_camvid.py", *where, "--steps", 3)
     assert "convert_dataset.py" not in [command[0] for command in commands]
     assert [c[c.index("--steps") + 1] for c in commands[:3]] == ["3"] * 3
     assert len(commands) == 6
