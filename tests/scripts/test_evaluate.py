@@ -21,6 +21,7 @@ from small_records import (
     write_records,
 )
 
+from tf_image_segmentation.crf import CrfParameters
 from tf_image_segmentation.datasets import DatasetInfo
 from tf_image_segmentation.inference import predict_labels
 from tf_image_segmentation.models import Network, fcn_16s
@@ -80,10 +81,10 @@ def evaluate(repository, monkeypatch):
     signal.signal(signal.SIGTERM, before)
 
 
-def numpy_metrics(network, pairs, fit):
+def numpy_metrics(network, pairs, **options):
     counts = np.zeros((3, 3), np.int64)
     for image, mask in pairs:
-        predicted = predict_labels(network, image, fit)
+        predicted = predict_labels(network, image, **options)
         for true in range(3):
             for guess in range(3):
                 counts[true, guess] += np.sum((mask == true) & (predicted == guess))
@@ -107,7 +108,7 @@ def test_metrics_equal_an_independent_computation(  # faults 8, 60
     options = ["--checkpoint", checkpoint, "--tfrecords", records, "--output-dir", output]
     assert evaluate(*options, "--fit", fit, "--model", "fcn_16s") is None
     found = json.loads((output / "metrics.json").read_text())
-    counts, expected = numpy_metrics(network, pairs, fit)
+    counts, expected = numpy_metrics(network, pairs, fit=fit)
     assert np.count_nonzero(counts) > 3  # else any two networks would be equal
     assert found["confusion_matrix"] == counts.tolist()
     for name, value in expected.items():
@@ -259,3 +260,33 @@ def run_process(repository, *arguments, options=(), log_level=None):
     script = str(repository / "scripts" / "evaluate.py")
     command = [sys.executable, *options, script, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_views_and_crf_reach_the_prediction(
+    evaluate, network, checkpoint, records, pairs, tmp_path
+):
+    pytest.importorskip("pydensecrf")
+    options = ["--checkpoint", checkpoint, "--tfrecords", records, "--output-dir", tmp_path]
+    options += ["--scales", 1, 0.5, "--flip", "--crf", "bilateral_sxy=5", "iterations=2"]
+    assert evaluate(*options) is None
+    crf = CrfParameters(bilateral_sxy=5.0, iterations=2)
+    counts, _ = numpy_metrics(network, pairs, scales=(1.0, 0.5), flip=True, crf=crf)
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    assert found["confusion_matrix"] == counts.tolist()
+    assert counts.tolist() != numpy_metrics(network, pairs)[0].tolist()
+    assert (found["scales"], found["flip"]) == ([1.0, 0.5], True)
+    assert found["crf"] == ["bilateral_sxy=5", "iterations=2"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--crf", "sigma=3"], "--crf sigma=3: no such parameter; there are"),
+        (["--crf", "iterations=many"], "'many' is not a number; write iterations=3"),
+        (["--scales", 0], "--scales must be above 0"),
+        (["--flip", "--fit", "resize"], "leave out --fit resize"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(evaluate, checkpoint, records, options, message):
+    error = evaluate("--checkpoint", checkpoint, "--tfrecords", records, *options)
+    assert message in error
