@@ -11,7 +11,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,11 +60,11 @@ def main() -> None:
         seconds.append(time.perf_counter() - start)
     print(f"a step takes {statistics.median(seconds[2:]):.2f} s")
     found = list(operations(step))
-    by_type: Counter[str] = Counter()
+    by_type: dict[str, float] = defaultdict(float)
     for _, kind, milliseconds in found:
         by_type[kind] += milliseconds
     print("\n      ms  by type")
-    for kind, milliseconds in by_type.most_common(args.top):
+    for kind, milliseconds in sorted(by_type.items(), key=lambda row: -row[1])[: args.top]:
         print(f"{milliseconds:8.1f}  {kind}")
     print("\n      ms  single operations")
     for name, kind, milliseconds in sorted(found, key=lambda row: -row[2])[: args.top]:

@@ -24,7 +24,7 @@ def main() -> None:
 
     from tf_image_segmentation.errors import DataError
     from tf_image_segmentation.training import run_report
-    from tf_image_segmentation.training.run_comparison import read_runs
+    from tf_image_segmentation.training.run_files import read_runs
 
     if args.smoothing < 1:
         raise DataError(f"--smoothing must be at least 1, got {args.smoothing}")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.commands.stages import STAGES, metrics_of, run_script, train_stages
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.training.run_files import METRICS_FILE, read_metrics
 
 SCRIPTS = Path(__file__).parent
 # What several views of an image and a dense CRF add to the last stage, each on its own and both.
@@ -31,8 +33,17 @@ TITLES = {
 
 def minutes(run_dir: Path) -> float:
     """Returns how long the steps and validations of a run took, over all its parts."""
-    lines = (run_dir / "metrics.jsonl").read_text().splitlines()
-    return sum(json.loads(line)["seconds"] for line in lines) / 60
+    return sum(line.get("seconds", 0) for line in read_metrics(run_dir / METRICS_FILE)) / 60
+
+
+def check_splits(records: Path, splits: list[str]) -> None:
+    """Raises a DataError unless the records have the splits, before hours are spent on them."""
+    there = json.loads((records / "manifest.json").read_text())["splits"]
+    if missing := [split for split in splits if split not in there]:
+        raise DataError(
+            f"{records}: converted without {missing}; remove this folder to convert again, or use "
+            "another --output-dir"
+        )
 
 
 def table(output_dir: Path, splits: list[str]) -> Iterator[str]:
@@ -68,6 +79,7 @@ def main() -> None:
         splits = dict.fromkeys(["train", "val", *args.splits])
         options = ["--root", args.root, "--output-dir", records, "--splits", *splits]
         run_script(SCRIPTS / "convert_dataset.py", "camvid", *options)
+    check_splits(records, args.splits)
     options = ["--tfrecords", records, "--recipe", "camvid", "--checkpoint-interval", 200]
     options += ["--steps", args.steps] if args.steps else []
     models = train_stages(SCRIPTS, args.output_dir, options, args.init_checkpoint)

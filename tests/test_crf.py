@@ -72,6 +72,14 @@ def test_bad_input_is_refused(image, probabilities, message):  # fault 61
         refine(image, probabilities)
 
 
+@pytest.mark.parametrize(
+    "values", [{"bilateral_sxy": 0}, {"gaussian_sxy": float("nan")}, {"iterations": -1}]
+)
+def test_parameters_that_would_give_nan_are_refused(values):
+    with pytest.raises(ValueError, match=f"{next(iter(values))} must be finite and above 0"):
+        CrfParameters(**values)
+
+
 def test_without_pydensecrf_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pydensecrf", None)
     with pytest.raises(DataError, match="pip install pydensecrf2"):

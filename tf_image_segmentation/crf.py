@@ -6,7 +6,8 @@ Potentials", NIPS 2011. The inference itself is pydensecrf's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -27,6 +28,9 @@ class CrfParameters:
         bilateral_srgb: its standard deviation in colour, of 0..255.
         bilateral_compat: its weight.
         iterations: mean field iterations.
+
+    Raises:
+        ValueError: a number is not finite or not above 0; a weight may be 0.
     """
 
     gaussian_sxy: float = 3.0
@@ -35,6 +39,11 @@ class CrfParameters:
     bilateral_srgb: float = 13.0
     bilateral_compat: float = 10.0
     iterations: int = 5
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not (0 < value < math.inf or (value == 0 and name.endswith("compat"))):
+                raise ValueError(f"{name} must be finite and above 0, got {value:g}")
 
 
 def _check(image: np.ndarray, probabilities: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -99,7 +100,7 @@ def predict_probabilities(
             scale or one that is not above 0.
     """
     image = _checked(image)
-    if not scales or min(scales) <= 0:
+    if not scales or not all(0 < scale < math.inf for scale in scales):
         raise ValueError(f"scales must be numbers above 0, got {list(scales)}")
     height, width = image.shape[:2]
     total = np.zeros((height, width, network.num_classes), np.float32)

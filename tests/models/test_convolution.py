@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_slim as slim
 
+from tf_image_segmentation.models import fcn_16s
 from tf_image_segmentation.models.convolution import neighbourhoods, product_conv2d
 
 SHAPE = (2, 5, 4, 3)
@@ -47,6 +48,15 @@ def test_equals_slim_conv2d_with_its_gradients(size, sizes_known):
     assert variables == names
     for value, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(value, other, rtol=1e-4, atol=1e-4)
+
+
+def test_an_argument_scope_regularizes_all_weights():
+    with tf.Graph().as_default():
+        regularizer = slim.l2_regularizer(0.1)
+        with slim.arg_scope([slim.conv2d, product_conv2d], weights_regularizer=regularizer):
+            fcn_16s(tf.zeros([1, 32, 32, 3]), 3, width_multiplier=0.05)
+        weights = [v for v in tf.compat.v1.global_variables() if v.op.name.endswith("weights")]
+        assert len(slim.losses.get_regularization_losses()) == len(weights) == 17
 
 
 def test_neighbourhoods_against_a_loop():

@@ -283,7 +283,9 @@ def test_views_and_crf_reach_the_prediction(
     [
         (["--crf", "sigma=3"], "--crf sigma=3: no such parameter; there are"),
         (["--crf", "iterations=many"], "'many' is not a number; write iterations=3"),
+        (["--crf", "bilateral_sxy=nan"], "--crf: bilateral_sxy must be finite and above 0"),
         (["--scales", 0], "--scales must be above 0"),
+        (["--scales", "nan"], "--scales must be above 0"),
         (["--flip", "--fit", "resize"], "leave out --fit resize"),
     ],
 )

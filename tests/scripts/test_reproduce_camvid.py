@@ -13,6 +13,11 @@ from tf_image_segmentation.commands import stages
 IOUS = {"fcn32s": 0.5, "fcn16s": 0.6, "fcn8s": 0.7, "views": 0.71, "crf": 0.72, "views_crf": 0.73}
 
 
+def write_manifest(folder, splits):
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps({"splits": {name: {} for name in splits}}))
+
+
 @pytest.fixture
 def commands(monkeypatch):
     """Stands in for the scripts: notes each command and writes what it would write."""
@@ -23,7 +28,7 @@ def commands(monkeypatch):
         noted.append(command)
         options = dict(itertools.pairwise(command))
         if script.name == "convert_dataset.py":
-            Path(options["--output-dir"]).mkdir(parents=True)
+            write_manifest(Path(options["--output-dir"]), command[command.index("--splits") + 1 :])
         elif script.name == "evaluate.py":
             folder = Path(options["--output-dir"])
             folder.mkdir(parents=True, exist_ok=True)
@@ -61,9 +66,17 @@ def test_stages_follow_one_another_and_the_table_has_their_figures(run_script, c
 
 
 def test_records_that_are_there_are_not_converted_again(run_script, commands, tmp_path):
-    (tmp_path / "records").mkdir()
+    write_manifest(tmp_path / "records", ["train", "val"])
     where = ["--root", "CAMVID", "--init-checkpoint", "vgg.npz", "--output-dir", tmp_path]
     run_script("reproduce_camvid.py", *where, "--steps", 3)
     assert "convert_dataset.py" not in [command[0] for command in commands]
     assert [c[c.index("--steps") + 1] for c in commands[:3]] == ["3"] * 3
     assert len(commands) == 6
+
+
+def test_a_split_that_was_not_converted_is_said_before_training(run_script, commands, tmp_path):
+    write_manifest(tmp_path / "records", ["train", "val"])
+    where = ["--root", "CAMVID", "--init-checkpoint", "vgg.npz", "--output-dir", tmp_path]
+    result = run_script("reproduce_camvid.py", *where, "--splits", "val", "test")
+    assert result.returncode == 1 and not commands
+    assert "converted without ['test']; remove this folder" in result.stderr

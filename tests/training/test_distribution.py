@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -46,23 +48,29 @@ def start(strategy, config, *at, **environment) -> subprocess.Popen:
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("localhost", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Below the range that systems give out themselves, so that they stay free until used."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as trial, contextlib.suppress(OSError):
+            trial.bind(("localhost", port))
+            found.append(port)
+    return found
 
 
-def run_two_workers(config, *at_of_second) -> list[tuple[int, str]]:
-    """Returns exit code and error output of the chief and the second worker."""
+def run_two_workers(config, *at, victim=1, others_config=None) -> list[tuple[int, str]]:
+    """Returns exit code and error output of the chief and the second worker.
+
+    Worker ``victim`` sends itself a signal, ``at`` the given step and of the given number. The
+    second worker trains as ``others_config`` says, if given.
+    """
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
     processes = []
     for index in range(2):
         tf_config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
-        at = at_of_second if index else ()
-        processes.append(start("multi_worker", config, *at, TF_CONFIG=tf_config))
+        own = at if index == victim else ()
+        own_config = others_config if index and others_config else config
+        processes.append(start("multi_worker", own_config, *own, TF_CONFIG=tf_config))
     try:
         outputs = [process.communicate(timeout=240) for process in processes]
     finally:
@@ -73,7 +81,8 @@ def run_two_workers(config, *at_of_second) -> list[tuple[int, str]]:
 
 def validations(config) -> list[dict]:
     lines = (config.run_dir / "metrics.jsonl").read_text().splitlines()
-    return [line for line in map(json.loads, lines) if "val_mean_iou" in line]
+    found = [line for line in map(json.loads, lines) if "val_mean_iou" in line]
+    return [{name: line[name] for name in line if name != "seconds"} for line in found]
 
 
 def assert_same_run(config, expected) -> None:
@@ -95,7 +104,10 @@ def assert_same_run(config, expected) -> None:
 def test_two_devices_of_one_process(one_device, tmp_path):
     config = replace(one_device, run_dir=tmp_path / "run")
     process = start("mirrored", config, LOGICAL_CPUS="2")
-    errors = process.communicate()[1]
+    try:
+        errors = process.communicate(timeout=240)[1]
+    finally:
+        process.kill()
     assert process.returncode == 0, errors[-3000:]
     assert_same_run(config, one_device)
     stored = json.loads((config.run_dir / "config.json").read_text())
@@ -115,9 +127,32 @@ def test_two_processes_through_a_kill_and_a_stop(one_device, tmp_path):
     for code, errors in run_two_workers(config, 5, signal.SIGTERM.value):
         assert code == 128 + signal.SIGTERM, errors
     assert (config.run_dir / "checkpoints/ckpt-5.index").exists()
+    assert_same_run(finished(config), one_device)
+
+
+def finished(config):
+    """Goes on with two workers to the end."""
     for code, errors in run_two_workers(config):
         assert code == 0, errors
+    return config
+
+
+def test_a_killed_chief_ends_the_other_worker_and_one_process_can_go_on(one_device, tmp_path):
+    config = replace(one_device, run_dir=tmp_path / "run")
+    (killed, _), (code, errors) = run_two_workers(config, 4, signal.SIGKILL.value, victim=0)
+    assert killed == -signal.SIGKILL
+    assert code != 0, errors
+    assert run_quietly(config, resume=True).exit_code == 0
     assert_same_run(config, one_device)
+
+
+def test_workers_with_different_options_do_not_start(one_device, tmp_path):
+    config = replace(one_device, run_dir=tmp_path / "run")
+    other = replace(config, recipe=replace(config.recipe, learning_rate=0.5))
+    for code, errors in run_two_workers(config, others_config=other):
+        assert code == 1, errors
+        assert "workers differ in their options or data" in errors
+    assert not config.run_dir.exists()
 
 
 def test_one_process_is_the_chief_and_its_own_sum():
@@ -137,7 +172,15 @@ def test_workers_without_a_description_of_the_cluster(monkeypatch):
 
 @pytest.mark.parametrize(
     "value",
-    ["{", "[]", "{}", '{"cluster": {"worker": ["a:1"]}}', '{"task": {"type": "worker"}}'],
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"cluster": {"worker": ["a:1"]}}',
+        '{"task": {"type": "worker"}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "evaluator", "index": 0}}',
+    ],
 )
 def test_an_unusable_tf_config_is_named(monkeypatch, value):
     monkeypatch.setenv("TF_CONFIG", value)
@@ -159,12 +202,20 @@ def test_slurm_variables_become_a_cluster(monkeypatch):
         "JOB_ID": "20007",
         "PROCID": "2",
         "STEP_NUM_TASKS": "3",
-        "STEP_NODELIST": "gpu[08-09]",
+        "STEP_NODELIST": "gpu[9-10]",
         "STEP_TASKS_PER_NODE": "2,1",
     }.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
     make_strategy("multi_worker")
-    assert seen["cluster"] == {"worker": ["gpu08:12007", "gpu08:12008", "gpu09:12007"]}
+    assert seen["cluster"] == {"worker": ["gpu9:12140", "gpu9:12141", "gpu10:12140"]}
     assert seen["task"] == ("worker", 2)
     # Which GPU a task sees is for Slurm to say.
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
+
+
+def test_slurm_variables_that_do_not_fit_together(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "")
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    monkeypatch.delenv("SLURM_PROCID", raising=False)
+    with pytest.raises(DataError, match="Slurm step do not fit together"):
+        make_strategy("multi_worker")

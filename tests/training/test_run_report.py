@@ -11,7 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.training.run_comparison import Run
+from tf_image_segmentation.training.run_files import Run
 from tf_image_segmentation.training.run_report import (
     difference_table,
     save_picture,

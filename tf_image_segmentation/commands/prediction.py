@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,10 @@ def _crf_parameters(settings: list[str]) -> CrfParameters:
             values[name] = type(_CRF_FIELDS[name])(text)
         except ValueError as error:
             raise DataError(f"--crf {setting}: {text!r} is not a number; write {name}=3") from error
-    return CrfParameters(**values)
+    try:
+        return CrfParameters(**values)
+    except ValueError as error:
+        raise DataError(f"--crf: {error}") from error
 
 
 def prediction_facts(args: argparse.Namespace) -> dict[str, Any]:
@@ -66,6 +70,6 @@ def predict_function(args: argparse.Namespace) -> Predict:
     crf = None if args.crf is None else _crf_parameters(args.crf)
     if args.fit != "pad" and (args.scales != [1.0] or args.flip or crf):
         raise DataError("--scales, --flip and --crf work on padded images; leave out --fit resize")
-    if min(args.scales) <= 0:
+    if not all(0 < scale < math.inf for scale in args.scales):
         raise DataError(f"--scales must be above 0, got {args.scales}; try --scales 0.75 1 1.25")
     return partial(predict_labels, fit=args.fit, scales=tuple(args.scales), flip=args.flip, crf=crf)

@@ -38,6 +38,7 @@ def neighbourhoods(features: tf.Tensor, size: int) -> tf.Tensor:
     return result
 
 
+@slim.add_arg_scope
 def product_conv2d(
     features: tf.Tensor,
     num_outputs: int,
@@ -45,8 +46,12 @@ def product_conv2d(
     scope: str,
     activation_fn: Callable[[tf.Tensor], tf.Tensor] | None = tf.nn.relu,
     weights_initializer: Callable[..., tf.Tensor] | None = None,
+    weights_regularizer: Callable[[tf.Tensor], tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Equals ``slim.conv2d`` with stride 1 and SAME padding, names and shapes of variables, too.
+
+    It has an argument scope of its own: ``slim.arg_scope([slim.conv2d, product_conv2d], ...)``
+    reaches both.
 
     Args:
         features: [batch, height, width, channels].
@@ -56,6 +61,7 @@ def product_conv2d(
             ``biases`` [num_outputs].
         activation_fn: applied at the end; None for none.
         weights_initializer: of ``weights``; None for the initializer of ``slim.conv2d``.
+        weights_regularizer: of ``weights``, as slim collects it; None for none.
 
     Returns:
         [batch, height, width, num_outputs].
@@ -67,6 +73,7 @@ def product_conv2d(
             [kernel_size, kernel_size, channels, num_outputs],
             features.dtype,
             weights_initializer or slim.xavier_initializer(),
+            regularizer=weights_regularizer,
         )
         biases = slim.model_variable(
             "biases", [num_outputs], features.dtype, tf.compat.v1.zeros_initializer()

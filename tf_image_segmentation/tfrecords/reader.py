@@ -127,9 +127,8 @@ class Records:
                 f"{file}: record {number}: {_plain(error)}; convert or copy the file again"
             ) from error
         if number != first + -(-max(0, expected - first) // workers) * workers:
-            raise DataError(
-                f"{file}: {number} records instead of {expected}; convert or copy it again"
-            )
+            found = f"{number} records" if workers == 1 else "another number of records"
+            raise DataError(f"{file}: {found} instead of {expected}; convert or copy it again")
 
     def verify(self, progress: bool = False) -> np.ndarray:
         """Checks everything: each record is decoded, its ids are classes, the SHA-256 are right.

@@ -7,6 +7,7 @@ cluster there is one worker, and it is the chief.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -16,24 +17,39 @@ import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
 
-# Jobs that share a machine get different ports; below the range that systems give out themselves.
-_FIRST_PORT, _PORTS = 12_000, 20_000
+# Jobs that share a machine get ports of their own, for up to 20 tasks each, below the range that
+# systems give out themselves.
+_FIRST_PORT, _PORTS_OF_A_JOB, _JOBS = 12_000, 20, 1000
 
 
 def _set_tf_config_from_slurm() -> None:
     """Writes the cluster of this Slurm step into TF_CONFIG, the form that TensorFlow prefers."""
-    # Which GPUs a task sees is left to Slurm, and how many that are to TensorFlow: one "GPU" a task
-    # is only what the resolver needs to lay the tasks out.
-    resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-        port_base=_FIRST_PORT + int(os.environ.get("SLURM_JOB_ID", 0)) % _PORTS,
-        gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]),
-        gpus_per_task=1,
-        auto_set_gpu=False,
-    )
-    cluster = resolver.cluster_spec().as_dict()
-    job, index = resolver.get_task_info()
-    task = {"type": job, "index": index}
-    os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})
+    try:
+        # Which GPUs a task sees is left to Slurm, and how many that are to TensorFlow: one "GPU" a
+        # task is only what the resolver needs to lay the tasks out.
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+            gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]),
+            gpus_per_task=1,
+            auto_set_gpu=False,
+        )
+        rank = int(os.environ["SLURM_PROCID"])
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise DataError(
+            f"the variables of the Slurm step do not fit together ({error}); start the workers "
+            "with srun, or set TF_CONFIG in each process"
+        ) from error
+    job = int(os.environ.get("SLURM_JOB_ID", 0)) % _JOBS
+    first_port = _FIRST_PORT + job * _PORTS_OF_A_JOB
+    # Slurm numbers tasks in the order of its list of nodes; the resolver's own cluster is in
+    # alphabetical order, in which node10 comes before node9.
+    tasks_of_nodes = resolver._task_configuration
+    workers = [
+        f"{node}:{first_port + task}"
+        for node, tasks in tasks_of_nodes.items()
+        for task in range(tasks)
+    ]
+    task = {"type": "worker", "index": rank}
+    os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": task})
 
 
 def _multi_worker() -> tf.distribute.Strategy:
@@ -46,16 +62,21 @@ def _multi_worker() -> tf.distribute.Strategy:
         _set_tf_config_from_slurm()
     try:
         resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-        workers = resolver.cluster_spec().as_dict()
-        known = resolver.task_type in workers
+        cluster = resolver.cluster_spec().as_dict()
+        number = _tasks(cluster).index((resolver.task_type, resolver.task_id))
     except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"TF_CONFIG: not readable ({error}): {os.environ['TF_CONFIG']}") from error
-    if not known or resolver.task_id is None:
         raise DataError(
             'TF_CONFIG: needs "cluster" with a list of host:port for "worker", and "task" with the '
             f'"type" and "index" of this process, got {os.environ["TF_CONFIG"]}'
-        )
-    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        ) from error
+    print(f"worker {number}: waiting for all of {cluster}", flush=True)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except tf.errors.OpError as error:
+        raise DataError(
+            f"worker {number}: the workers did not find each other ({_first_line(error)}); see "
+            f"that all of {cluster} are started and can be reached"
+        ) from error
 
 
 def _mirrored() -> tf.distribute.Strategy:
@@ -63,6 +84,15 @@ def _mirrored() -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(
         [device.name for device in tf.config.list_logical_devices(kind)]
     )
+
+
+def _tasks(cluster: dict[str, list[str]]) -> list[tuple[str, int]]:
+    # A "chief" comes before the workers; without one, worker 0 is the chief.
+    return [(job, i) for job in ("chief", "worker") for i in range(len(cluster.get(job, [])))]
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+    return (error.message or type(error).__name__).split("\n")[0]
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
@@ -100,8 +130,7 @@ class Workers:
         self.strategy = strategy
         resolver = strategy.cluster_resolver
         spec = resolver.cluster_spec().as_dict() if resolver is not None else {}
-        # In a cluster, a "chief" comes before the workers, and without one worker 0 is the chief.
-        tasks = [(job, i) for job in ("chief", "worker") for i in range(len(spec.get(job, [])))]
+        tasks = _tasks(spec)
         self.count = max(1, len(tasks))
         self.index = tasks.index((resolver.task_type, resolver.task_id)) if tasks else 0
         self.is_chief = self.index == 0
@@ -124,13 +153,29 @@ class Workers:
         """Returns the chief's ``number``."""
         return int(self.sum(np.array(number if self.is_chief else 0, np.int64)))
 
+    def agree(self, text: str) -> bool:
+        """Returns whether all workers pass the same text."""
+        digest = int(hashlib.sha256(text.encode()).hexdigest()[:15], 16)
+        return not self.any(digest != self.from_chief(digest))
+
+    def wait_for_all(self) -> None:
+        """Returns when every worker has called it."""
+        self.any(False)
+
     def any(self, flag: bool) -> bool:
         """Returns whether ``flag`` is set on any worker."""
         return bool(self.sum(np.array(flag, np.int64)))
 
 
 # What an operation over several workers raises when one of them is gone.
-_LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+)
 
 
 @contextlib.contextmanager
@@ -146,6 +191,6 @@ def naming_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
         if Workers(strategy).count == 1:
             raise
         raise DataError(
-            f"another worker is gone ({error.message.splitlines()[0]}); its own output says why; "
-            "start all workers again with --resume"
+            f"another worker is gone ({_first_line(error)}); its own output says why; start all "
+            "workers again with --resume"
         ) from error

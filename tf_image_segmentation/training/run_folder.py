@@ -20,7 +20,7 @@ from typing import Any
 from tqdm import tqdm
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.training.run_comparison import (
+from tf_image_segmentation.training.run_files import (
     CONFIG_FILE,
     METRICS_FILE,
     differences,
@@ -110,9 +110,14 @@ class RunFolder:
             self._lock = self._take_lock()
             self._check(resume)
 
+    @property
+    def has_run(self) -> bool:
+        """Whether there is a run in the folder."""
+        return self._config_file.exists()
+
     def _check(self, resume: bool) -> None:
         with self.closed_on_error():
-            if self._config_file.exists():
+            if self.has_run:
                 self._check_resume(self._config, resume)
             elif any(self.checkpoints.glob("ckpt-[1-9]*.index")):
                 raise DataError(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.training.run_comparison import Run, differences
+from tf_image_segmentation.training.run_files import Run, differences
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from dataclasses import dataclass
@@ -74,6 +75,13 @@ class Trainer:
         self._ignore_label = 255 if own is None else own
         self._validation = self._open_validation()
         self._class_weights = self._balancing()
+        facts = {"data": _identity(self._records), "validation_data": _identity(self._validation)}
+        described = {**config.to_json(), **facts}
+        if not self._workers.agree(json.dumps(described, sort_keys=True)):
+            raise DataError(
+                f"worker {self._workers.index}: workers differ in their options or data; start all "
+                "of them with the same command on the same files"
+            )
         keras.utils.set_random_seed(config.seed)
         with self._strategy.scope():
             self._network = Network(
@@ -88,13 +96,15 @@ class Trainer:
         self._has_run = self._workers.from_chief((config.run_dir / "config.json").exists())
         if not self._has_run:  # else weights come from the run itself
             self._initialize_weights()
-        facts = {"data": _identity(self._records), "validation_data": _identity(self._validation)}
-        self._folder = RunFolder(
-            config.run_dir, {**config.to_json(), **facts}, resume, self._workers.is_chief
-        )
+        self._folder = RunFolder(config.run_dir, described, resume, self._workers.is_chief)
         self._best_iou: float | None = None
         self._last_iou: float | None = None
         with self._folder.closed_on_error():
+            if self._workers.is_chief and self._folder.has_run != self._has_run:
+                raise DataError(
+                    f"{config.run_dir}: another training process has just used this folder; "
+                    "continue its run with --resume, or use another --run-dir"
+                )
             self._checkpoints = Checkpoints(
                 self._folder.checkpoints, self._network, self._optimizer, config.keep_checkpoints
             )
@@ -198,7 +208,9 @@ class Trainer:
         first = int(tf.convert_to_tensor(self._optimizer.iterations))
         steps = self._recipe.steps
         batches = self._strategy.distribute_datasets_from_function(
-            lambda context: self._batches_from(first, context)
+            lambda context: self._batches_from(first, context),
+            # Image ids are strings, which no GPU holds.
+            tf.distribute.InputOptions(experimental_fetch_to_device=False),
         )
         monitor = Monitor(self._folder, self._recipe, first, self._progress)
         with stop_signals() as signals, monitor, self._records.naming_damage():
@@ -214,6 +226,8 @@ class Trainer:
                     stopping = self._workers.any(bool(signals))
                 if step == steps or stopping or step % self._config.checkpoint_interval == 0:
                     self._save(step)
+                    # Where the end of one process ends the others, the chief must not be last.
+                    self._workers.wait_for_all()
                 if stopping and step < steps:
                     return self._result(step, 128 + (signals or [signal.SIGTERM])[0])
         return self._result(steps, 0)
@@ -234,12 +248,18 @@ class Trainer:
             ) from error
         if not np.isfinite(loss):
             raise DataError(
-                f"step {step}: the loss is {loss} for records {self._ids(batch)}; a smaller "
-                "--learning-rate usually helps; the last checkpoint is from before this step"
+                f"step {step}: the loss is {loss} for records {self._ids(batch)}{self._others}; a "
+                "smaller --learning-rate usually helps; the last checkpoint is from before this "
+                "step"
             )
         return loss
 
+    @property
+    def _others(self) -> str:
+        return "" if self._workers.count == 1 else " and those of the other workers"
+
     def _ids(self, batch: Batch) -> list[str]:
+        """The records that this worker read; a loss is that of all workers."""
         values = self._strategy.experimental_local_results(batch.image_ids)
         return [image_id.decode() for ids in values for image_id in ids.numpy()]
 
@@ -267,6 +287,7 @@ class Trainer:
             workers=self._workers.count,
         )
         matrix.matrix = self._workers.sum(matrix.matrix)
+        matrix.ignored_pixels = int(self._workers.sum(np.array(matrix.ignored_pixels)))
         metrics = matrix.metrics()
         monitor.validation(step, metrics, time.perf_counter() - started)
         monitor.pictures(step, self._network, self._validation, self._info)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.training.run_comparison import (
+from tf_image_segmentation.training.run_files import (
     Run,
     differences,
     read_metrics,
