@@ -76,8 +76,8 @@ def test_training_learns(make_config):
 def test_records_named_by_a_pattern_validate_on_the_validation_split(make_config):
     config = make_config(steps=1)
     trainer = Trainer(replace(config, tfrecords=f"{config.tfrecords}/train-*"), progress=False)
-    assert {file.name.split("-")[0] for file in trainer._records.files} == {"train"}
-    assert {file.name.split("-")[0] for file in trainer._validation.files} == {"val"}
+    assert {file.name.split("-")[0] for file in trainer._data.records.files} == {"train"}
+    assert {file.name.split("-")[0] for file in trainer._data.validation.files} == {"val"}
     trainer.run()
 
 

@@ -12,18 +12,15 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tf_image_segmentation.augmentation import Augmentation
 from tf_image_segmentation.datasets.dataset import choose
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.evaluator import evaluate
-from tf_image_segmentation.input_pipeline import Batch, check_batch_size, training_batches
+from tf_image_segmentation.input_pipeline import Batch
 from tf_image_segmentation.models.fcn import MODELS
 from tf_image_segmentation.models.network import Network
-from tf_image_segmentation.models.vgg import RGB_MEAN
-from tf_image_segmentation.tfrecords.reader import Records, open_records
 from tf_image_segmentation.training.config import TrainingConfig
+from tf_image_segmentation.training.data import TrainingData
 from tf_image_segmentation.training.distribution import Workers, naming_lost_workers
-from tf_image_segmentation.training.loss import class_weights
 from tf_image_segmentation.training.monitor import Monitor
 from tf_image_segmentation.training.optimizers import make_optimizer
 from tf_image_segmentation.training.resume import Checkpoints, save_model
@@ -66,17 +63,8 @@ class Trainer:
         self._strategy = strategy or tf.distribute.get_strategy()
         self._workers = Workers(self._strategy)
         model = choose("model", config.model, MODELS)
-        self._records = open_records(config.tfrecords, "train")
-        replicas = self._strategy.num_replicas_in_sync
-        check_batch_size(self._records, config.recipe.batch_size, replicas)
-        self._info = self._records.described_as(config.dataset)
-        # Without an ignore label of their own, 8-bit masks leave 255 free to mark padding.
-        own = self._info.ignore_label
-        self._ignore_label = 255 if own is None else own
-        self._validation = self._open_validation()
-        self._class_weights = self._balancing()
-        facts = {"data": _identity(self._records), "validation_data": _identity(self._validation)}
-        described = {**config.to_json(), **facts}
+        self._data = TrainingData.open(config, self._strategy.num_replicas_in_sync)
+        described = {**config.to_json(), **self._data.identity()}
         if not self._workers.agree(json.dumps(described, sort_keys=True)):
             raise DataError(
                 f"worker {self._workers.index}: workers differ in their options or data; start all "
@@ -86,7 +74,7 @@ class Trainer:
         with self._strategy.scope():
             self._network = Network(
                 model,
-                self._info.num_classes,
+                self._data.info.num_classes,
                 self._recipe.compute_dtype,
                 **self._recipe.model_options,
             )
@@ -117,34 +105,6 @@ class Trainer:
         report = self._network.restore(self._config.init_checkpoint, self._recipe.new_layers)
         tqdm.write(str(report))
 
-    def _open_validation(self) -> Records | None:
-        path, manifest = self._config.val_tfrecords, self._records.manifest
-        if path is None and manifest is not None and "val" in manifest.splits:
-            # The training records may have been named by a pattern; the manifest lies beside them.
-            path = str(self._records.files[0].parent)
-        if path is None:
-            return None
-        records = open_records(path, "val")
-        if records.info is not None and records.info.class_names != self._info.class_names:
-            raise DataError(
-                f"{path}: validation classes {records.info.class_names} are not the training "
-                f"classes {self._info.class_names}; convert both sets with the same classes"
-            )
-        return records
-
-    def _balancing(self) -> tuple[float, ...] | None:
-        if self._recipe.class_balancing == 0:
-            return None
-        manifest = self._records.manifest
-        if manifest is None or "train" not in manifest.splits:
-            raise DataError(
-                f"{self._config.tfrecords}: class balancing needs the pixel counts of a manifest "
-                'with a "train" split; convert the data set with this program, or use a recipe '
-                "without class_balancing"
-            )
-        pixels = manifest.splits["train"].class_pixels
-        return class_weights(pixels, self._recipe.class_balancing)
-
     def _start(self) -> None:
         if self._has_run:
             step = self._restore()
@@ -166,20 +126,6 @@ class Trainer:
         # The others take the checkpoint that the chief found usable.
         return self._checkpoints.restore(self._workers.from_chief(0))
 
-    def _batches_from(self, step: int, context: tf.distribute.InputContext) -> tf.data.Dataset:
-        recipe = self._recipe
-        augmentation = Augmentation(
-            crop_size=recipe.crop_size,
-            image_fill=RGB_MEAN,
-            mask_fill=self._ignore_label,
-            flip=recipe.flip,
-            scale_range=recipe.scale_range,
-            color_distortion=recipe.color_distortion,
-        )
-        return training_batches(
-            self._records, augmentation, recipe.batch_size, self._config.seed, step, context
-        )
-
     def run(self) -> TrainingResult:
         """Trains until all steps are done or a signal asks to stop.
 
@@ -194,9 +140,9 @@ class Trainer:
             step_function = TrainingStep(
                 self._network,
                 self._optimizer,
-                self._ignore_label,
+                self._data.ignore_label,
                 self._recipe.weight_decay,
-                self._class_weights,
+                self._data.class_weights,
                 self._config.seed,
             )
         try:
@@ -208,12 +154,12 @@ class Trainer:
         first = int(tf.convert_to_tensor(self._optimizer.iterations))
         steps = self._recipe.steps
         batches = self._strategy.distribute_datasets_from_function(
-            lambda context: self._batches_from(first, context),
+            lambda context: self._data.batches(self._config, first, context),
             # Image ids are strings, which no GPU holds.
             tf.distribute.InputOptions(experimental_fetch_to_device=False),
         )
         monitor = Monitor(self._folder, self._recipe, first, self._progress)
-        with stop_signals() as signals, monitor, self._records.naming_damage():
+        with stop_signals() as signals, monitor, self._data.records.naming_damage():
             iterator = iter(batches)
             for step in range(first + 1, steps + 1):
                 started, rate = time.perf_counter(), float(self._optimizer.learning_rate)
@@ -272,17 +218,17 @@ class Trainer:
                 "the last checkpoint is from before this step"
             )
         # The checkpoint comes last: where it is, all that belongs to its step is there, too.
-        save_model(self._folder.last_model, self._network, self._info, step)
+        save_model(self._folder.last_model, self._network, self._data.info, step)
         self._checkpoints.save(step)
 
     def _validate(self, step: int, monitor: Monitor) -> None:
-        if self._validation is None:
+        if self._data.validation is None:
             return
         started = time.perf_counter()
         matrix = evaluate(
             self._network,
-            self._validation,
-            self._info.ignore_label,
+            self._data.validation,
+            self._data.info.ignore_label,
             worker=self._workers.index,
             workers=self._workers.count,
         )
@@ -290,26 +236,15 @@ class Trainer:
         matrix.ignored_pixels = int(self._workers.sum(np.array(matrix.ignored_pixels)))
         metrics = matrix.metrics()
         monitor.validation(step, metrics, time.perf_counter() - started)
-        monitor.pictures(step, self._network, self._validation, self._info)
+        monitor.pictures(step, self._network, self._data.validation, self._data.info)
         self._last_iou = metrics.mean_iou
         if self._best_iou is None or metrics.mean_iou > self._best_iou:
             self._best_iou = metrics.mean_iou
             if self._workers.is_chief:
-                save_model(self._folder.best_model, self._network, self._info, step)
+                save_model(self._folder.best_model, self._network, self._data.info, step)
 
     def _result(self, step: int, exit_code: int) -> TrainingResult:
         return TrainingResult(step, exit_code, self._last_iou, self._best_iou)
-
-
-def _identity(records: Records | None) -> list[str]:
-    """Returns what tells record files apart, wherever they lie."""
-    if records is None:
-        return []
-    files = zip(records.files, records.sha256, records.shard_examples, strict=True)
-    return [
-        sha256 or f"{file.name}: {file.stat().st_size} bytes, {examples} examples"
-        for file, sha256, examples in files
-    ]
 
 
 def train(

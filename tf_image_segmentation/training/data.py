@@ -1,0 +1,114 @@
+"""What a run reads: its records, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from tf_image_segmentation.augmentation import Augmentation
+from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.input_pipeline import check_batch_size, training_batches
+from tf_image_segmentation.models.vgg import RGB_MEAN
+from tf_image_segmentation.tfrecords.reader import Records, open_records
+from tf_image_segmentation.training.config import TrainingConfig
+from tf_image_segmentation.training.loss import class_weights
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The records of a run; made by `open`.
+
+    Attributes:
+        records: what it trains on.
+        validation: what it validates on, if anything.
+        info: the classes of both.
+        ignore_label: mask value of pixels without a label, and of padding.
+        class_weights: factor of each class in the loss; None weighs all alike.
+    """
+
+    records: Records
+    validation: Records | None
+    info: DatasetInfo
+    ignore_label: int
+    class_weights: tuple[float, ...] | None
+
+    @classmethod
+    def open(cls, config: TrainingConfig, replicas: int) -> TrainingData:
+        """Opens the records that ``config`` names and checks that they fit together.
+
+        Raises:
+            DataError: they do not, or are not there, or damaged, or too few for a batch.
+        """
+        records = open_records(config.tfrecords, "train")
+        check_batch_size(records, config.recipe.batch_size, replicas)
+        info = records.described_as(config.dataset)
+        return cls(
+            records,
+            _open_validation(config, records, info),
+            info,
+            # Without an ignore label of their own, 8-bit masks leave 255 free to mark padding.
+            255 if info.ignore_label is None else info.ignore_label,
+            _balancing(config, records),
+        )
+
+    def identity(self) -> dict[str, list[str]]:
+        """Returns what tells the record files apart, wherever they lie."""
+        return {"data": _identity(self.records), "validation_data": _identity(self.validation)}
+
+    def batches(
+        self, config: TrainingConfig, step: int, context: tf.distribute.InputContext
+    ) -> tf.data.Dataset:
+        """Returns the batches from ``step`` on, see `training_batches`."""
+        recipe = config.recipe
+        augmentation = Augmentation(
+            crop_size=recipe.crop_size,
+            image_fill=RGB_MEAN,
+            mask_fill=self.ignore_label,
+            flip=recipe.flip,
+            scale_range=recipe.scale_range,
+            color_distortion=recipe.color_distortion,
+        )
+        return training_batches(
+            self.records, augmentation, recipe.batch_size, config.seed, step, context
+        )
+
+
+def _open_validation(config: TrainingConfig, train: Records, info: DatasetInfo) -> Records | None:
+    path = config.val_tfrecords
+    if path is None and train.manifest is not None and "val" in train.manifest.splits:
+        # The training records may have been named by a pattern; the manifest lies beside them.
+        path = str(train.files[0].parent)
+    if path is None:
+        return None
+    records = open_records(path, "val")
+    if records.info is not None and records.info.class_names != info.class_names:
+        raise DataError(
+            f"{path}: validation classes {records.info.class_names} are not the training classes "
+            f"{info.class_names}; convert both sets with the same classes"
+        )
+    return records
+
+
+def _balancing(config: TrainingConfig, train: Records) -> tuple[float, ...] | None:
+    if config.recipe.class_balancing == 0:
+        return None
+    if train.manifest is None or "train" not in train.manifest.splits:
+        raise DataError(
+            f"{config.tfrecords}: class balancing needs the pixel counts of a manifest with a "
+            '"train" split; convert the data set with this program, or use a recipe without '
+            "class_balancing"
+        )
+    pixels = train.manifest.splits["train"].class_pixels
+    return class_weights(pixels, config.recipe.class_balancing)
+
+
+def _identity(records: Records | None) -> list[str]:
+    if records is None:
+        return []
+    files = zip(records.files, records.sha256, records.shard_examples, strict=True)
+    return [
+        sha256 or f"{file.name}: {file.stat().st_size} bytes, {examples} examples"
+        for file, sha256, examples in files
+    ]
