@@ -17,19 +17,18 @@ from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.training.run_files import METRICS_FILE, read_metrics
 
 SCRIPTS = Path(__file__).parent
-# What several views of an image and a dense CRF add to the last stage, each on its own and both.
+# What several views of an image and a dense CRF add to the last stage, each on its own.
 _VIEWS = ["--scales", "0.75", "1", "1.25", "--flip"]
 # Of six tried on every fourth validation image.
 _CRF = ["--crf", "gaussian_sxy=1", "gaussian_compat=1", "bilateral_sxy=20", "bilateral_srgb=4"]
 _CRF += ["bilateral_compat=3"]
-EXTRAS = {"views": _VIEWS, "crf": _CRF, "views_crf": [*_VIEWS, *_CRF]}
+EXTRAS = {"views": _VIEWS, "crf": _CRF}
 TITLES = {
     "fcn32s": "FCN-32s",
     "fcn16s": "FCN-16s",
     "fcn8s": "FCN-8s",
     "views": "FCN-8s, flipped and at 0.75, 1, 1.25",
     "crf": "FCN-8s with dense CRF",
-    "views_crf": "FCN-8s, flipped, three scales, dense CRF",
 }
 
 
