@@ -114,11 +114,10 @@ class Trainer:
             self._best_iou = max(ious, default=None)
             self._last_iou = ious[-1] if ious else None
             tqdm.write(f"resumed {self._folder.path} at step {step}")
-        else:
-            if self._workers.is_chief:
-                # First something to resume from, then the file that says that there is a run.
-                self._checkpoints.save(0)
-                self._folder.begin(replicas=self._strategy.num_replicas_in_sync)
+        elif self._workers.is_chief:
+            # First something to resume from, then the file that says that there is a run.
+            self._checkpoints.save(0)
+            self._folder.begin(replicas=self._strategy.num_replicas_in_sync)
 
     def _restore(self) -> int:
         if self._workers.is_chief:
