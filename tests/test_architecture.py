@@ -11,10 +11,12 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "tf_image_segmentation"
 FLOORS = [
-    {"errors", "staging"},
+    {"errors"},
+    {"staging", "parallel"},
     {"datasets", "models", "augmentation", "crf"},
-    {"tfrecords", "inference", "visualization", "downloads"},
-    {"input_pipeline", "evaluation"},
+    {"tfrecords", "sliding_windows", "visualization", "downloads"},
+    {"inference"},
+    {"input_pipeline", "evaluation", "export"},
     {"training"},
     {"recipes"},
     {"commands"},

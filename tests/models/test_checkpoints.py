@@ -253,6 +253,17 @@ def test_description_travels_with_the_model(tmp_path):
     np.testing.assert_array_equal(rebuilt(images), network(images))
 
 
+def test_classes_and_their_colours_travel_with_the_model(tmp_path):
+    dataset = {"class_names": list("abcde"), "palette": [[n, 0, 9] for n in range(5)]}
+    network_of(fcn_32s).save(tmp_path / "model", {"dataset": dataset})
+    rebuilt = Network.from_checkpoint(tmp_path / "model")
+    assert rebuilt.class_names == ("a", "b", "c", "d", "e")
+    assert rebuilt.palette == ((0, 0, 9), (1, 0, 9), (2, 0, 9), (3, 0, 9), (4, 0, 9))
+    network_of(fcn_32s).save(tmp_path / "model", {"dataset": {**dataset, "palette": [[1, 2]]}})
+    with pytest.raises(DataError, match="the description beside it has unreadable classes"):
+        Network.from_checkpoint(tmp_path / "model")
+
+
 def test_checkpoint_without_description_is_known_by_its_shapes(tmp_path):
     network = network_of(fcn_8s, width_multiplier=0.125)
     network.save(tmp_path / "model")

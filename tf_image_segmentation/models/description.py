@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.fcn import MODELS
+
+T = TypeVar("T")
+Colour = tuple[int, int, int]
 
 _FULL_WIDTH = 512  # channels of conv5_3 in VGG-16, which tell a width best
 
@@ -23,6 +27,7 @@ class Description:
         compute_dtype: type of the convolutions that it was trained with.
         model_options: passed to the model function.
         class_names: what the classes are, None for a checkpoint from elsewhere.
+        palette: their colours, RGB in 0..255; likewise.
     """
 
     model: str
@@ -30,6 +35,7 @@ class Description:
     compute_dtype: str = "float32"
     model_options: dict[str, Any] = field(default_factory=dict)
     class_names: tuple[str, ...] | None = None
+    palette: tuple[Colour, ...] | None = None
 
 
 def describe(path: str | Path) -> Description:
@@ -46,14 +52,32 @@ def describe(path: str | Path) -> Description:
             f"{path}: the description beside it names no model of {sorted(MODELS)}; delete it to "
             "go by the checkpoint's shapes"
         )
-    class_names = saved.get("dataset", {}).get("class_names")
+    try:
+        dataset = saved.get("dataset", {})
+        names = _tuple_of(str, dataset.get("class_names"))
+        palette = _tuple_of(_colour, dataset.get("palette"))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{path}: the description beside it has unreadable classes ({error}); delete it to go "
+            "by the checkpoint's shapes"
+        ) from error
     return Description(
         model=saved["model"],
         num_classes=saved["num_classes"],
         compute_dtype=saved.get("compute_dtype", "float32"),
         model_options=saved["model_options"],
-        class_names=tuple(class_names) if class_names else None,
+        class_names=names,
+        palette=palette,
     )
+
+
+def _tuple_of(kind: Callable[[Any], T], values: Any) -> tuple[T, ...] | None:
+    return tuple(map(kind, values)) if values else None
+
+
+def _colour(values: Any) -> Colour:
+    red, green, blue = map(int, values)
+    return red, green, blue
 
 
 def _from_shapes(path: Path) -> Description:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
-from tf_image_segmentation.models.description import describe
+from tf_image_segmentation.models.description import Colour, describe
 from tf_image_segmentation.models.fcn import MODELS, ModelFunction, check_sides
 
 COMPUTE_DTYPES = ("float32", "bfloat16")
@@ -33,6 +33,7 @@ class Network(tf.Module):
     Attributes:
         variables_by_name: every variable by its checkpoint name, always float32.
         class_names: what the classes are, where `from_checkpoint` found it, else None.
+        palette: their colours, RGB in 0..255; likewise.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Network(tf.Module):
         self.compute_dtype = compute_dtype
         self.model_options = dict(model_options)
         self.class_names: tuple[str, ...] | None = None
+        self.palette: tuple[Colour, ...] | None = None
         self.variables_by_name: dict[str, tf.Variable] = {}
         # Tracing creates the variables; the sizes are unknown, so that one trace serves all.
         self._predict = tf.function(
@@ -93,7 +95,7 @@ class Network(tf.Module):
         network = cls(
             MODELS[found.model], found.num_classes, found.compute_dtype, **found.model_options
         )
-        network.class_names = found.class_names
+        network.class_names, network.palette = found.class_names, found.palette
         report = network.restore(path)
         if report.initialized:
             raise DataError(

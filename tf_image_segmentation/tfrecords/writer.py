@@ -19,8 +19,8 @@ from tqdm import tqdm
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
 from tf_image_segmentation.datasets.encoding import EncodedSample, encode_sample
 from tf_image_segmentation.datasets.images import MAX_PIXELS
-from tf_image_segmentation.datasets.parallel_encoding import encode_in_order
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.parallel import map_in_order
 from tf_image_segmentation.tfrecords.manifest import Manifest, Shard, Split, file_sha256
 from tf_image_segmentation.tfrecords.output_folder import check_output, output_folder
 from tf_image_segmentation.tfrecords.plan import (
@@ -115,7 +115,7 @@ def _write(
     bad = _BadSamples(len(samples), skip_bad)
     splits = {}
     with (
-        contextlib.closing(encode_in_order(samples, encode, num_workers)) as results,
+        contextlib.closing(map_in_order(samples, encode, num_workers)) as results,
         tqdm(total=len(samples), unit="image", disable=not progress) as bar,
     ):
         for name, chosen in plan.samples.items():

@@ -1,4 +1,4 @@
-"""Encoding in worker processes: order, errors, and what a worker loads."""
+"""Work in worker processes: order, errors, and what a worker loads."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tf_image_segmentation.datasets.parallel_encoding import encode_in_order
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.parallel import map_in_order
 
 # A program of its own, because a worker also imports the main program of its parent.
 PROGRAM = """
 import os, sys, time
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.datasets.parallel_encoding import encode_in_order
+from tf_image_segmentation.parallel import map_in_order
 
 def encode(number):
     time.sleep(0.01 * (number % 3))
@@ -34,7 +34,7 @@ def sleep(number):
 
 if __name__ == "__main__":
     try:
-        results = list(encode_in_order(range(30), globals()[sys.argv[1]], 2))
+        results = list(map_in_order(range(30), globals()[sys.argv[1]], 2))
     except DataError as error:
         sys.exit(str(error))
     assert [r[0] for r in results if not isinstance(r, DataError)] == [*range(5), *range(6, 30)]
@@ -97,6 +97,6 @@ def test_one_worker_is_this_process() -> None:
             raise DataError("one")
         return os.getpid()
 
-    results = list(encode_in_order([0, 1, 2], encode, 1))  # type: ignore[list-item, arg-type]
+    results = list(map_in_order([0, 1, 2], encode, 1))  # type: ignore[list-item, arg-type]
     assert results[0] == results[2] == os.getpid()  # type: ignore[comparison-overlap]
     assert str(results[1]) == "one"

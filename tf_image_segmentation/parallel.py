@@ -1,6 +1,7 @@
-"""Encodes samples in worker processes, in order and with bounded memory.
+"""Maps a function over items in worker processes, in order and with bounded memory.
 
-Workers import this module and what it imports, so that there must be no TensorFlow in it.
+Workers import the module of the function and what that imports: where there is no TensorFlow in it,
+they start at once and stay small.
 """
 
 from __future__ import annotations
@@ -15,36 +16,40 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from typing import TypeVar
 
-from tf_image_segmentation.datasets.dataset import Sample
-from tf_image_segmentation.datasets.encoding import EncodedSample
 from tf_image_segmentation.errors import DataError
 
-Encode = Callable[[Sample], EncodedSample]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 _PENDING_PER_WORKER = 4
 
 
-def encode_in_order(
-    samples: Iterable[Sample], encode: Encode, workers: int
-) -> Generator[EncodedSample | DataError, None, None]:
-    """Yields ``encode(sample)``, or the `DataError` that it raised, for each sample in order.
+def map_in_order(
+    items: Iterable[Item], function: Callable[[Item], Result], workers: int
+) -> Generator[Result | DataError, None, None]:
+    """Yields ``function(item)``, or the `DataError` that it raised, for each item in order.
 
     Close the generator to stop early: it waits for the workers to end.
 
     Args:
-        samples: what to encode.
-        encode: a picklable function.
+        items: taken one by one, in this process, a few ahead of what was yielded.
+        function: picklable, and so is what it takes and returns.
         workers: number of processes; 1 works in this process.
+
+    Raises:
+        DataError: a worker process died.
     """
     if workers == 1:
-        for sample in samples:
-            yield _result_of(lambda sample=sample: encode(sample))  # type: ignore[misc]
+        for item in items:
+            yield _result_of(lambda item=item: function(item))  # type: ignore[misc]
         return
     # "spawn": a forked child of a process that has loaded TensorFlow may hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
     try:
-        yield from (_result_of(future.result) for future in _window(pool, samples, encode, workers))
+        yield from (_result_of(future.result) for future in _window(pool, items, function, workers))
     except BrokenProcessPool as error:
         raise DataError(
             "a worker process died, most likely for want of memory; use fewer workers (--workers 1 "
@@ -56,24 +61,33 @@ def encode_in_order(
 
 
 def _window(
-    pool: ProcessPoolExecutor, samples: Iterable[Sample], encode: Encode, workers: int
-) -> Iterator[Future[EncodedSample]]:
-    # At most this many results exist at once, however slowly they are written.
-    remaining = iter(samples)
-    # Ctrl-C goes to every process of the terminal. Workers inherit the blocked signal, so that only
-    # this process acts on it; here it is delivered as soon as the workers have started.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        head = islice(remaining, _PENDING_PER_WORKER * workers)
-        pending = deque(pool.submit(encode, sample) for sample in head)
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    pool: ProcessPoolExecutor,
+    items: Iterable[Item],
+    function: Callable[[Item], Result],
+    workers: int,
+) -> Iterator[Future[Result]]:
+    # At most this many results exist at once, however slowly they are used.
+    remaining = iter(items)
+    head = islice(remaining, _PENDING_PER_WORKER * workers)
+    pending = deque(_submit(pool, function, item) for item in head)
     while pending:
         yield pending.popleft()
-        pending.extend(pool.submit(encode, sample) for sample in islice(remaining, 1))
+        pending.extend(_submit(pool, function, item) for item in islice(remaining, 1))
 
 
-def _result_of(function: Callable[[], EncodedSample]) -> EncodedSample | DataError:
+def _submit(
+    pool: ProcessPoolExecutor, function: Callable[[Item], Result], item: Item
+) -> Future[Result]:
+    # Ctrl-C goes to every process of the terminal. A worker that this starts inherits the blocked
+    # signal, so that only this process acts on it; here it is delivered right after.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(function, item)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _result_of(function: Callable[[], Result]) -> Result | DataError:
     try:
         return function()
     except DataError as error:
