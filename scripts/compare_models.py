@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.prediction import add_prediction_options, predict_function
+from tf_image_segmentation.commands.prediction import add_prediction_options, chosen_prediction
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     from tf_image_segmentation.models.network import Network
     from tf_image_segmentation.tfrecords.reader import open_records
 
-    predict = predict_function(args)
+    views, crf = chosen_prediction(args)
     records = open_records(args.tfrecords, args.split)
     info = records.described_as(args.dataset)
     networks = {}
@@ -39,10 +39,10 @@ def main() -> None:
         # Two checkpoints of one model are told apart by their paths.
         name = network.model_name
         networks[name if name not in networks else f"{name} ({checkpoint})"] = network
-    metrics = comparison.compare(networks, records, info, predict)
+    metrics = comparison.compare(networks, records, info, views, crf)
     Console(highlight=False, markup=False).print(report.summary_table(metrics))
     if args.picture is not None:
-        sheet = comparison.picture(networks, records, info, args.num_images, predict)
+        sheet = comparison.picture(networks, records, info, args.num_images, views, crf)
         Image.fromarray(sheet).save(args.picture)
         print(f"drew {args.picture}")
 

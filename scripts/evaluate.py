@@ -11,7 +11,7 @@ from pathlib import Path
 from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.commands.prediction import (
     add_prediction_options,
-    predict_function,
+    chosen_prediction,
     prediction_facts,
 )
 from tf_image_segmentation.errors import DataError
@@ -46,14 +46,19 @@ def main() -> None:
 
     if args.output_dir is not None and args.output_dir.exists() and not args.output_dir.is_dir():
         raise DataError(f"{args.output_dir}: is a file; name a folder with --output-dir")
-    predict = predict_function(args)
+    views, crf = chosen_prediction(args)
     records = open_records(args.tfrecords, args.split)
     info = records.described_as(args.dataset)
     network = Network.from_checkpoint(args.checkpoint, args.model)
     report.check_classes(network, info)
-    matrix = evaluate(network, records, info.ignore_label, predict, progress=True)
-    metrics = matrix.metrics()
-    report.print_report(network.model_name, metrics, info.class_names)
+    evaluation = evaluate(network, records, info.ignore_label, views, crf, progress=True)
+    matrix, name = evaluation.refined, network.model_name
+    rows = {name: evaluation.matrix.metrics()}
+    before_crf = {}
+    if crf is not None:
+        before_crf = {"metrics_without_crf": rows[name].to_json()}
+        rows[f"{name} + CRF"] = matrix.metrics()
+    report.print_report(rows, info.class_names)
     if args.output_dir is not None:
         args.output_dir.mkdir(parents=True, exist_ok=True)
         facts = {
@@ -65,11 +70,11 @@ def main() -> None:
             "split": args.split if Path(args.tfrecords).is_dir() else None,
             "images": records.num_examples,
             **prediction_facts(args),
+            **before_crf,
         }
         report.save_metrics(args.output_dir / "metrics.json", matrix, info.class_names, **facts)
-        report.save_confusion_picture(
-            matrix, info.class_names, args.output_dir / "confusion_matrix.png"
-        )
+        figure = report.confusion_figure(matrix, info.class_names)
+        figure.savefig(args.output_dir / "confusion_matrix.png")
         print(f"wrote {args.output_dir}/metrics.json and confusion_matrix.png")
 
 

@@ -255,3 +255,53 @@ def test_views_are_padded_only(network, options):
 def test_scales_must_be_above_0(network, scales):
     with pytest.raises(ValueError, match="scales must be numbers above 0"):
         predict_probabilities(network, random_image(8, 8), scales)
+
+
+@pytest.mark.parametrize("options", [{}, {"flip": True}])
+def test_a_large_image_is_the_mean_of_windows(network, options):
+    image = random_image(100, 150)  # more than two windows of 64 x 64
+    found = predict_labels(network, image, window=64, overlap=32, **options)
+    total, weights = np.zeros((100, 150, 4)), np.zeros((100, 150, 1))
+    for top in (0, 32, 36):
+        for left in (0, 32, 64, 86):
+            tile = image[top : top + 64, left : left + 64]
+            if options:
+                scores = predict_probabilities(network, tile, **options)
+            else:
+                scores = network(tile[np.newaxis].astype(np.float32)).numpy()[0]
+            ramp = np.minimum((np.minimum(np.arange(64), np.arange(64)[::-1]) + 0.5) / 32, 1)
+            weight = np.outer(ramp, ramp)[..., np.newaxis]
+            total[top : top + 64, left : left + 64] += weight * scores
+            weights[top : top + 64, left : left + 64] += weight
+    mean = total / weights
+    first, second = np.sort(mean, axis=-1)[..., ::-1][..., :2].transpose(2, 0, 1)
+    clear = first - second > 1e-4  # else rounding decides
+    assert clear.mean() > 0.5
+    np.testing.assert_array_equal(found[clear], mean.argmax(axis=-1)[clear])
+    assert np.mean(found != predict_labels(network, image)) > 1e-3  # and windows do matter
+    probabilities = predict_probabilities(network, image, window=64, overlap=32, **options)
+    expected = mean if options else softmax(mean)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-4)
+
+
+def test_a_large_image_is_refined_window_by_window(network):
+    pytest.importorskip("pydensecrf")
+    image, parameters = random_image(64, 200), CrfParameters(iterations=1)
+    whole = predict_labels(network, image, crf=parameters, window=64, overlap=0)
+    for left in (0, 64):  # without overlap, only the last two windows meet
+        tile = predict_labels(network, image[:, left : left + 64], crf=parameters)
+        np.testing.assert_array_equal(whole[:, left : left + 64], tile)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window": 100}, "window must be a multiple of 32, got 100"),
+        ({"window": 0}, "window must be a multiple of 32, got 0"),
+        ({"window": 64, "overlap": 64}, "overlap must be at least 0 and less than the window"),
+        ({"overlap": -1}, "overlap must be at least 0"),
+    ],
+)
+def test_windows_that_do_not_fit_are_refused(network, options, message):
+    with pytest.raises(ValueError, match=message):
+        predict_labels(network, random_image(8, 8), **options)

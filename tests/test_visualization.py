@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo
@@ -13,7 +14,9 @@ from tf_image_segmentation.visualization import (
     colorize,
     contact_sheet,
     generic_palette,
+    legend,
     overlay,
+    rendered,
     side_by_side,
 )
 
@@ -80,3 +83,36 @@ def test_side_by_side_has_rows_under_titles() -> None:
     assert title[:, half:].any()
     with pytest.raises(ValueError, match="one picture for each of 2 titles"):
         side_by_side([[green]], ["image", "truth"])
+
+
+def test_legend_names_what_occurs_by_its_share() -> None:  # fault 62
+    labels = np.zeros((10, 10), np.uint8)
+    labels[:2] = 2
+    labels[0, 0] = 37
+    picture = legend(labels, INFO.class_names, PALETTE, height=200)
+    assert picture.shape[0] == 200
+    line = 11 + 11 // 2
+    for row, colour in enumerate([PALETTE[0], PALETTE[2], IGNORE_COLOUR]):
+        swatch = picture[row * line + 11 // 4 + 3, 9]
+        assert tuple(swatch) == colour
+        text = picture[row * line : (row + 1) * line, 2 * 11 :]
+        assert (text < 128).any(), "a line without a name"
+    assert (picture[4 * line :] == 255).all(), "class 1 does not occur"
+
+
+def test_legend_says_how_many_names_do_not_fit() -> None:
+    labels = np.arange(100, dtype=np.uint8).reshape(10, 10)
+    names = [f"class {number}" for number in range(100)]
+    picture = legend(labels, names, generic_palette(100), height=60)
+    line = 11 + 11 // 2
+    fitting = 60 // line
+    swatches = [tuple(picture[row * line + 5, 9]) for row in range(fitting)]
+    assert swatches[:-1] == generic_palette(fitting - 1)
+    assert swatches[-1] == (255, 255, 255), "the last line has no colour, but a number"
+
+
+def test_rendered_is_what_the_figure_shows() -> None:
+    figure = Figure(figsize=(2, 1), dpi=50, facecolor=(1, 0, 0))
+    picture = rendered(figure)
+    assert picture.shape == (50, 100, 3)
+    assert (picture == (255, 0, 0)).all()

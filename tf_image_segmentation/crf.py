@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,22 @@ def _check(image: np.ndarray, probabilities: np.ndarray) -> None:
         raise ValueError(f"probabilities must be 0..1; {np.count_nonzero(bad)} of them are not")
 
 
+def check_installed() -> None:
+    """Raises a DataError with the way out if pydensecrf is not installed."""
+    _pydensecrf()
+
+
+def _pydensecrf() -> tuple[Any, Any]:
+    try:
+        from pydensecrf import densecrf, utils
+    except ImportError as error:
+        raise DataError(
+            "the dense CRF needs pydensecrf: pip install pydensecrf2 (on Python 3.10 to 3.12, with "
+            "a C++ compiler)"
+        ) from error
+    return densecrf, utils
+
+
 def refine(
     image: np.ndarray, probabilities: np.ndarray, parameters: CrfParameters | None = None
 ) -> np.ndarray:
@@ -78,13 +95,7 @@ def refine(
     """
     image, probabilities = np.asarray(image), np.asarray(probabilities)
     _check(image, probabilities)
-    try:
-        from pydensecrf import densecrf, utils
-    except ImportError as error:
-        raise DataError(
-            "the dense CRF needs pydensecrf: pip install pydensecrf2 (on Python 3.10 to 3.12, with "
-            "a C++ compiler)"
-        ) from error
+    densecrf, utils = _pydensecrf()
     parameters = parameters or CrfParameters()
     height, width, num_classes = probabilities.shape
     energies = -np.log(np.clip(probabilities.astype(np.float32), _LEAST_PROBABILITY, 1.0))
@@ -103,3 +114,10 @@ def refine(
     field.addPairwiseEnergy(appearance, compat=parameters.bilateral_compat)
     refined = np.array(field.inference(parameters.iterations), np.float32)
     return refined.T.reshape(height, width, num_classes)
+
+
+def refine_pair(
+    pair: tuple[np.ndarray, np.ndarray] | None, parameters: CrfParameters
+) -> np.ndarray | None:
+    """`refine` for an image and its probabilities in one, as worker processes take them."""
+    return None if pair is None else refine(*pair, parameters)

@@ -1,14 +1,19 @@
-"""Pictures of images, masks and predictions, made with Pillow and NumPy alone."""
+"""Pictures of images, masks and predictions."""
 
 from __future__ import annotations
 
 import colorsys
+import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Colour = tuple[int, int, int]
 Palette = Sequence[Colour]
@@ -23,9 +28,10 @@ _LINE_HEIGHT = 14
 
 def class_name(info: DatasetInfo | None, label: int) -> str:
     """Returns the name of a class id, "ignored" for the ignore label, or "unknown <id>"."""
-    if info is not None and 0 <= label < info.num_classes:
-        return info.class_names[label]
-    return "ignored" if info is not None and label == info.ignore_label else f"unknown {label}"
+    names = () if info is None else info.class_names
+    if info is not None and label == info.ignore_label and label >= len(names):
+        return "ignored"
+    return _name(names, label)
 
 
 def generic_palette(num_colours: int) -> list[Colour]:
@@ -72,6 +78,55 @@ def overlay(
     """
     blended = (1.0 - alpha) * np.asarray(image, np.float32) + alpha * colorize(mask, palette)
     return np.clip(np.rint(blended), 0, 255).astype(np.uint8)
+
+
+def legend(
+    labels: np.ndarray, class_names: Sequence[str], palette: Palette, height: int
+) -> np.ndarray:
+    """Draws the names and colours of the classes that occur, the most frequent one first.
+
+    Args:
+        labels: class ids, uint8 [h, w].
+        class_names: name of each class id; an id beyond them is "unknown <id>".
+        palette: colour of each class id.
+        height: of the picture; names that do not fit are left out, and their number is said.
+
+    Returns:
+        RGB, uint8 [height, width, 3], as wide as the names need, on white.
+    """
+    pixels = np.bincount(labels.ravel(), minlength=256)
+    present = [int(label) for label in np.argsort(-pixels, kind="stable") if pixels[label]]
+    size = max(11, min(32, height // 20))
+    font, line = ImageFont.load_default(size), size + size // 2
+    fitting = max(1, height // line)
+    shown = present if len(present) <= fitting else present[: fitting - 1]
+    lines = [f"{_name(class_names, i)}  {pixels[i] / labels.size:.1%}" for i in shown]
+    if len(shown) < len(present):
+        lines.append(f"and {len(present) - len(shown)} more")
+    width = 3 * size + math.ceil(max(font.getlength(text) for text in lines))
+    picture = Image.new("RGB", (width, height), _BACKGROUND)
+    draw = ImageDraw.Draw(picture)
+    for row, text in enumerate(lines):
+        top = row * line + size // 4
+        if row < len(shown):
+            colour = tuple(colorize(np.array([[shown[row]]]), palette)[0, 0].tolist())
+            box = (size // 2, top, size // 2 + size, top + size)
+            draw.rectangle(box, fill=colour, outline=(0, 0, 0))
+        draw.text((2 * size, top + size // 2), text, fill=(0, 0, 0), font=font, anchor="lm")
+    return np.asarray(picture)
+
+
+def _name(class_names: Sequence[str], label: int) -> str:
+    return class_names[label] if 0 <= label < len(class_names) else f"unknown {label}"
+
+
+def rendered(figure: Figure) -> np.ndarray:
+    """Returns a Matplotlib figure as RGB, uint8 [h, w, 3]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def contact_sheet(

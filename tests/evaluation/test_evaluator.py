@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from small_records import INFO, example, examples, write_classic_records, write_records
 
+from tf_image_segmentation.crf import CrfParameters
 from tf_image_segmentation.datasets.dataset import DatasetInfo
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.evaluation import evaluate, predictions
+from tf_image_segmentation.evaluation import ConfusionMatrix, evaluate, predictions
 from tf_image_segmentation.inference import predict_labels
 from tf_image_segmentation.models import Network, fcn_32s
+from tf_image_segmentation.prediction_stream import CrfWork
 from tf_image_segmentation.tfrecords import open_records
+from tf_image_segmentation.views import Views
 
 COUNT = 5
 
@@ -45,6 +46,13 @@ class Copycat:
         return -tf.abs(images[..., :1] - [0.0, 100.0, 200.0])
 
 
+class Unsure(Copycat):
+    """Leaves a dense CRF something to decide."""
+
+    def __call__(self, images):
+        return super().__call__(images) / 100
+
+
 @pytest.mark.parametrize("fit", ["pad", "resize"])
 def test_every_image_is_counted_once_at_its_own_size(network, records, pairs, fit):  # fault 60
     counts = np.zeros((3, 3), np.int64)
@@ -54,13 +62,13 @@ def test_every_image_is_counted_once_at_its_own_size(network, records, pairs, fi
         ):
             if label != 255:
                 counts[label, predicted] += 1
-    matrix = evaluate(network, records, 255, partial(predict_labels, fit=fit))
+    matrix = evaluate(network, records, 255, Views(fit)).matrix
     np.testing.assert_array_equal(matrix.matrix, counts)
     assert matrix.ignored_pixels == sum(np.count_nonzero(mask == 255) for _, mask in pairs)
 
 
 def test_a_network_that_is_right_scores_1(records):
-    metrics = evaluate(Copycat(), records, 255).metrics()
+    metrics = evaluate(Copycat(), records, 255).matrix.metrics()
     assert metrics.mean_iou == metrics.pixel_accuracy == 1.0
     assert metrics.ignored_pixels > 0
 
@@ -68,7 +76,7 @@ def test_a_network_that_is_right_scores_1(records):
 def test_predictions_come_with_their_image(records, pairs):
     found = list(predictions(Copycat(), records))
     assert [image_id for image_id, *_ in found] == [f"val{number}" for number in range(COUNT)]
-    for (_, image, mask, predicted), (true_image, true_mask) in zip(found, pairs, strict=True):
+    for (_, image, mask, predicted, _), (true_image, true_mask) in zip(found, pairs, strict=True):
         np.testing.assert_array_equal(image, true_image)
         np.testing.assert_array_equal(mask, true_mask)
         assert predicted.shape == mask.shape
@@ -79,14 +87,14 @@ def test_predictions_come_with_their_image(records, pairs):
 def test_an_image_one_pixel_high_or_wide(network, tmp_path, fit, shape):  # fault 8
     mask = np.ones(shape, np.uint8)
     folder = write_records(tmp_path, {"val": [(example(*shape, seed=0)[0], mask)]}, num_shards=1)
-    matrix = evaluate(network, open_records(folder, "val"), 255, partial(predict_labels, fit=fit))
+    matrix = evaluate(network, open_records(folder, "val"), 255, Views(fit)).matrix
     assert matrix.matrix.sum() == matrix.matrix[1].sum() == shape[0] * shape[1]
 
 
 def test_classic_records_are_evaluated_too(network, tmp_path, pairs, records):
     classic = open_records(write_classic_records(tmp_path / "classic.tfrecords", pairs))
-    matrix = evaluate(network, classic, 255)
-    np.testing.assert_array_equal(matrix.matrix, evaluate(network, records, 255).matrix)
+    matrix = evaluate(network, classic, 255).matrix
+    np.testing.assert_array_equal(matrix.matrix, evaluate(network, records, 255).matrix.matrix)
 
 
 def test_a_label_without_a_class_names_the_image(tmp_path):  # fault 55
@@ -119,7 +127,7 @@ def test_records_without_labels_give_no_metrics(network, tmp_path):  # fault 59
     void = [(example(8, 8, 0)[0], np.full((8, 8), 255, np.uint8))]
     folder = write_records(tmp_path, {"val": void}, num_shards=1)
     with pytest.raises(DataError, match=r"no labelled pixels were counted \(64 had the ignore"):
-        evaluate(network, open_records(folder, "val"), INFO.ignore_label).metrics()
+        evaluate(network, open_records(folder, "val"), INFO.ignore_label).matrix.metrics()
 
 
 def test_a_damaged_record_is_named(network, tmp_path, pairs):  # fault 33
@@ -136,7 +144,7 @@ def test_a_damaged_record_is_named(network, tmp_path, pairs):  # fault 33
 def test_workers_count_every_image_once(records, workers):
     whole = evaluate(Copycat(), records, 255)
     shares = [evaluate(Copycat(), records, 255, worker=w, workers=workers) for w in range(workers)]
-    np.testing.assert_array_equal(sum(share.matrix for share in shares), whole.matrix)
+    np.testing.assert_array_equal(sum(share.matrix.matrix for share in shares), whole.matrix.matrix)
     seen = [
         [image_id for image_id, *_ in predictions(Copycat(), records, worker=w, workers=workers)]
         for w in range(workers)
@@ -145,3 +153,22 @@ def test_workers_count_every_image_once(records, workers):
         image_id for image_id, *_ in predictions(Copycat(), records)
     )
     assert max(map(len, seen)) - min(map(len, seen)) <= 1
+
+
+@pytest.mark.parametrize("crf_workers", [1, 2])
+def test_with_a_crf_both_predictions_are_counted(records, pairs, crf_workers):
+    pytest.importorskip("pydensecrf")
+    network, parameters = Unsure(), CrfParameters(gaussian_compat=30)
+    seen = []
+    evaluation = evaluate(
+        network, records, 255, crf=CrfWork(parameters, crf_workers), observe=seen.append
+    )
+    plain, refined = ConfusionMatrix(3, 255), ConfusionMatrix(3, 255)
+    for (image, mask), prediction in zip(pairs, seen, strict=True):
+        plain.update(mask, predict_labels(network, image))
+        refined.update(mask, predict_labels(network, image, crf=parameters))
+        np.testing.assert_array_equal(prediction.image, image)
+        np.testing.assert_array_equal(prediction.mask, mask)
+    np.testing.assert_array_equal(evaluation.matrix.matrix, plain.matrix)
+    np.testing.assert_array_equal(evaluation.refined.matrix, refined.matrix)
+    assert (plain.matrix != refined.matrix).any()

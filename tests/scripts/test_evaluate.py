@@ -263,17 +263,25 @@ def run_process(repository, *arguments, options=(), log_level=None):
 
 
 def test_views_and_crf_reach_the_prediction(
-    evaluate, network, checkpoint, records, pairs, tmp_path
+    evaluate, network, checkpoint, records, pairs, tmp_path, capsys
 ):
     pytest.importorskip("pydensecrf")
     options = ["--checkpoint", checkpoint, "--tfrecords", records, "--output-dir", tmp_path]
     options += ["--scales", 1, 0.5, "--flip", "--crf", "bilateral_sxy=5", "iterations=2"]
+    options += ["--workers", 1]
     assert evaluate(*options) is None
     crf = CrfParameters(bilateral_sxy=5.0, iterations=2)
     counts, _ = numpy_metrics(network, pairs, scales=(1.0, 0.5), flip=True, crf=crf)
     found = json.loads((tmp_path / "metrics.json").read_text())
     assert found["confusion_matrix"] == counts.tolist()
     assert counts.tolist() != numpy_metrics(network, pairs)[0].tolist()
+    plain, metrics = numpy_metrics(network, pairs, scales=(1.0, 0.5), flip=True)
+    assert plain.tolist() != counts.tolist()
+    np.testing.assert_allclose(found["metrics_without_crf"]["mean_iou"], metrics["mean_iou"])
+    # Both in one table, without first.
+    rows = [line for line in capsys.readouterr().out.splitlines() if "fcn_16s" in line]
+    assert f"{100 * metrics['mean_iou']:.2f}" in rows[0]
+    assert "fcn_16s + CRF" in rows[1] and f"{100 * found['metrics']['mean_iou']:.2f}" in rows[1]
     assert (found["scales"], found["flip"]) == ([1.0, 0.5], True)
     assert found["crf"] == ["bilateral_sxy=5", "iterations=2"]
 

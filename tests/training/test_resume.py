@@ -119,7 +119,8 @@ def test_tensorboard_shows_each_step_once(make_config, monkeypatch):
             run_quietly(config)
     run_quietly(config, resume=True)
     shown = EventAccumulator(str(config.run_dir / "tensorboard")).Reload()
-    for tag in ("val_mean_iou", "image, truth, prediction/0"):
+    pictures = ("image, truth, prediction/0", "confusion matrix")
+    for tag in ("val_mean_iou", "val_iou/background", *pictures):
         assert [event.step for event in shown.Tensors(tag)] == [3, 6]
 
 

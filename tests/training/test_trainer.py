@@ -56,7 +56,7 @@ def test_validation_equals_an_evaluation_of_the_saved_model(make_config):
     config = make_config()
     result = run_quietly(config)
     network = Network.from_checkpoint(config.run_dir / "model" / "last")
-    matrix = evaluate(network, open_records(config.tfrecords, "val"), 255)
+    matrix = evaluate(network, open_records(config.tfrecords, "val"), 255).matrix
     assert matrix.metrics().mean_iou == pytest.approx(result.mean_iou, abs=1e-12)
 
 

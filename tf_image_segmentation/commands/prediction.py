@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from dataclasses import fields
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tf_image_segmentation.crf import CrfParameters
+from tf_image_segmentation.crf import CrfParameters, check_installed
 from tf_image_segmentation.errors import DataError
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help should not wait for it
-    from tf_image_segmentation.evaluation.evaluator import Predict
+    from tf_image_segmentation.prediction_stream import CrfWork
+    from tf_image_segmentation.views import Views
 
 _CRF_FIELDS = {field.name: getattr(CrfParameters(), field.name) for field in fields(CrfParameters)}
 
 
 def add_prediction_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --fit, --scales, --flip and --crf."""
+    """Adds --fit, --scales, --flip, --window, --overlap, --crf and --workers."""
     add = parser.add_argument
     add(
         "--fit",
@@ -30,12 +31,21 @@ def add_prediction_options(parser: argparse.ArgumentParser) -> None:
     add("--scales", type=float, nargs="+", default=[1.0], help="sizes to average probabilities of")
     add("--flip", action="store_true", help="average with the prediction for the mirrored image")
     add(
+        "--window",
+        type=int,
+        default=1024,
+        metavar="SIDE",
+        help="images of more than twice this square are predicted in overlapping windows",
+    )
+    add("--overlap", type=int, default=256, help="pixels that neighbouring windows share")
+    add(
         "--crf",
         nargs="*",
         metavar="NAME=VALUE",
         help="refine with a dense CRF; without names, with "
         + " ".join(f"{name}={value:g}" for name, value in _CRF_FIELDS.items()),
     )
+    add("--workers", type=int, default=os.cpu_count(), help="processes of the dense CRF")
 
 
 def _crf_parameters(settings: list[str]) -> CrfParameters:
@@ -56,20 +66,31 @@ def _crf_parameters(settings: list[str]) -> CrfParameters:
 
 def prediction_facts(args: argparse.Namespace) -> dict[str, Any]:
     """Returns the chosen options as JSON types, to be stored with a result."""
-    return {name: getattr(args, name) for name in ("fit", "scales", "flip", "crf")}
+    names = ("fit", "scales", "flip", "window", "overlap", "crf")
+    return {name: getattr(args, name) for name in names}
 
 
-def predict_function(args: argparse.Namespace) -> Predict:
-    """Returns `predict_labels` with the chosen options.
+def chosen_prediction(args: argparse.Namespace) -> tuple[Views, CrfWork | None]:
+    """Returns how images shall be looked at, and the dense CRF if one is wanted.
 
     Raises:
-        DataError: the options do not fit together, or a CRF parameter is not known or no number.
+        DataError: the options do not fit together, a CRF parameter is not known or no number, or
+            pydensecrf is not installed.
     """
-    from tf_image_segmentation.inference import predict_labels
+    from tf_image_segmentation.prediction_stream import CrfWork
+    from tf_image_segmentation.views import Views
 
-    crf = None if args.crf is None else _crf_parameters(args.crf)
-    if args.fit != "pad" and (args.scales != [1.0] or args.flip or crf):
+    if args.fit != "pad" and (args.scales != [1.0] or args.flip or args.crf is not None):
         raise DataError("--scales, --flip and --crf work on padded images; leave out --fit resize")
     if not all(0 < scale < math.inf for scale in args.scales):
         raise DataError(f"--scales must be above 0, got {args.scales}; try --scales 0.75 1 1.25")
-    return partial(predict_labels, fit=args.fit, scales=tuple(args.scales), flip=args.flip, crf=crf)
+    if args.workers < 1:
+        raise DataError(f"--workers must be at least 1, got {args.workers}")
+    try:
+        views = Views(args.fit, tuple(args.scales), args.flip, args.window, args.overlap)
+    except ValueError as error:
+        raise DataError(f"--window, --overlap: {error}") from error
+    if args.crf is None:
+        return views, None
+    check_installed()
+    return views, CrfWork(_crf_parameters(args.crf), args.workers)

@@ -9,10 +9,11 @@ import numpy as np
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo
 from tf_image_segmentation.evaluation.confusion_matrix import Metrics
-from tf_image_segmentation.evaluation.evaluator import Predict, evaluate, predictions
-from tf_image_segmentation.inference import predict_labels
+from tf_image_segmentation.evaluation.evaluator import evaluate, predictions
 from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.prediction_stream import CrfWork
 from tf_image_segmentation.tfrecords.reader import Records
+from tf_image_segmentation.views import Views
 from tf_image_segmentation.visualization import colorize, side_by_side
 
 
@@ -20,13 +21,15 @@ def compare(
     networks: Mapping[str, Network],
     records: Records,
     info: DatasetInfo,
-    predict: Predict = predict_labels,
+    views: Views | None = None,
+    crf: CrfWork | None = None,
 ) -> dict[str, Metrics]:
     """Returns the metrics of each network over all records, by its name."""
-    return {
-        name: evaluate(network, records, info.ignore_label, predict, progress=True).metrics()
+    evaluations = {
+        name: evaluate(network, records, info.ignore_label, views, crf, progress=True)
         for name, network in networks.items()
     }
+    return {name: evaluation.refined.metrics() for name, evaluation in evaluations.items()}
 
 
 def picture(
@@ -34,7 +37,8 @@ def picture(
     records: Records,
     info: DatasetInfo,
     num_images: int = 8,
-    predict: Predict = predict_labels,
+    views: Views | None = None,
+    crf: CrfWork | None = None,
 ) -> np.ndarray:
     """Draws the first images in rows: image, truth, then the prediction of each network.
 
@@ -43,9 +47,9 @@ def picture(
     """
     columns: list[list[np.ndarray]] = []
     for network in networks.values():
-        examples = list(islice(predictions(network, records, predict), num_images))
+        shown = list(islice(predictions(network, records, views, crf), num_images))
         if not columns:
-            columns.append([image for _, image, _, _ in examples])
-            columns.append([colorize(mask, info.palette) for _, _, mask, _ in examples])
-        columns.append([colorize(predicted, info.palette) for *_, predicted in examples])
+            columns.append([prediction.image for prediction in shown])
+            columns.append([colorize(prediction.mask, info.palette) for prediction in shown])
+        columns.append([colorize(prediction.refined, info.palette) for prediction in shown])
     return side_by_side(list(zip(*columns, strict=True)), ["image", "truth", *networks])

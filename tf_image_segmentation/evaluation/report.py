@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -14,6 +14,9 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
 from tf_image_segmentation.models.network import Network
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SUMMARY = (
     ("pixel accuracy", "pixel_accuracy"),
@@ -64,28 +67,27 @@ def class_table(metrics: Metrics, class_names: tuple[str, ...]) -> Table:
     return table
 
 
-def print_report(name: str, metrics: Metrics, class_names: tuple[str, ...]) -> None:
-    """Prints both tables, and what the figures were counted over."""
+def print_report(rows: dict[str, Metrics], class_names: tuple[str, ...]) -> None:
+    """Prints the classes of the last row, all rows, and what the figures were counted over."""
     console = Console(highlight=False, markup=False)  # class names are no markup
+    *_, metrics = rows.values()
     console.print(class_table(metrics, class_names))
-    console.print(summary_table({name: metrics}))
+    console.print(summary_table(rows))
     console.print(
         f"mean IoU over {metrics.classes_in_mean_iou} of {len(class_names)} classes, "
         f"{metrics.pixels:,} labelled pixels, {metrics.ignored_pixels:,} ignored"
     )
 
 
-def save_confusion_picture(
-    matrix: ConfusionMatrix, class_names: tuple[str, ...], path: Path
-) -> None:
-    """Writes a picture of the matrix, each row as percent of the true class's pixels."""
+def confusion_figure(matrix: ConfusionMatrix, class_names: tuple[str, ...]) -> Figure:
+    """Draws the matrix, each row as percent of the true class's pixels."""
     from matplotlib.figure import Figure
 
     counts = matrix.matrix.astype(np.float64)
     totals = counts.sum(axis=1, keepdims=True)
     shares = 100 * np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     side = 2.5 + 0.42 * len(class_names)
-    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    figure = Figure(figsize=(side + 1, side), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     axes.set_xticks(range(len(class_names)), class_names, rotation=90)
@@ -97,7 +99,7 @@ def save_confusion_picture(
         text = f"{shares[row, column]:.0f}"
         axes.text(column, row, text, ha="center", va="center", color=color, fontsize=7)
     figure.colorbar(picture, label="% of the true class's pixels", shrink=0.8)
-    figure.savefig(path, dpi=120)
+    return figure
 
 
 def save_metrics(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from itertools import islice
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -12,16 +12,14 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo
-from tf_image_segmentation.evaluation.confusion_matrix import Metrics
-from tf_image_segmentation.evaluation.evaluator import predictions
-from tf_image_segmentation.models.network import Network
-from tf_image_segmentation.tfrecords.reader import Records
+from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
+from tf_image_segmentation.evaluation.evaluator import Prediction
+from tf_image_segmentation.evaluation.report import confusion_figure
 from tf_image_segmentation.training.config import Recipe
 from tf_image_segmentation.training.run_folder import RunFolder
-from tf_image_segmentation.visualization import overlay
+from tf_image_segmentation.visualization import colorize, rendered
 
 _SCALAR_INTERVAL = 10
-_PICTURES = 4
 
 
 class _Smooth:
@@ -90,8 +88,11 @@ class Monitor:
         if step % _SCALAR_INTERVAL == 0:
             self._scalars(step, loss=loss, learning_rate=learning_rate, images_per_second=rate)
 
-    def validation(self, step: int, metrics: Metrics, seconds: float) -> None:
-        """Records one validation that took ``seconds``."""
+    def validation(
+        self, step: int, matrix: ConfusionMatrix, class_names: tuple[str, ...], seconds: float
+    ) -> Metrics:
+        """Records one validation that took ``seconds``, and returns its metrics."""
+        metrics = matrix.metrics()
         values = {
             "val_mean_iou": metrics.mean_iou,
             "val_mean_pixel_accuracy": metrics.mean_pixel_accuracy,
@@ -99,18 +100,23 @@ class Monitor:
         }
         self._folder.log(step=step, **values, seconds=round(seconds, 1))
         self._scalars(step, **values)
+        ious = zip(class_names, metrics.per_class_iou, strict=True)
+        self._scalars(step, **{f"val_iou/{name}": iou for name, iou in ious})
+        if self._folder.is_owner:
+            with self._writer.as_default():
+                picture = rendered(confusion_figure(matrix, class_names))
+                tf.summary.image("confusion matrix", picture[np.newaxis], step=step)
         self._show(**{"val mIoU": f"{metrics.mean_iou:.4f}"})
+        return metrics
 
-    def pictures(self, step: int, network: Network, records: Records, info: DatasetInfo) -> None:
-        """Writes the first validation images with truth and prediction to TensorBoard."""
+    def pictures(self, step: int, shown: Sequence[Prediction], info: DatasetInfo) -> None:
+        """Writes images with truth and prediction in the data set's palette to TensorBoard."""
         if not self._folder.is_owner:
             return
         with self._writer.as_default():
-            for number, (_, image, mask, predicted) in enumerate(
-                islice(predictions(network, records), _PICTURES)
-            ):
-                overlays = [overlay(image, labels, info.palette) for labels in (mask, predicted)]
-                picture = np.concatenate([image, *overlays], axis=1)[np.newaxis]
+            for number, (_, image, mask, labels, _) in enumerate(shown):
+                painted = [colorize(ids, info.palette) for ids in (mask, labels)]
+                picture = np.concatenate([image, *painted], axis=1)[np.newaxis]
                 tf.summary.image(f"image, truth, prediction/{number}", picture, step=step)
         self._writer.flush()
 

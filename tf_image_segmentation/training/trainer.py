@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from tf_image_segmentation.datasets.dataset import choose
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.evaluation.evaluator import evaluate
+from tf_image_segmentation.evaluation.evaluator import Prediction, evaluate
 from tf_image_segmentation.input_pipeline import Batch
 from tf_image_segmentation.models.fcn import MODELS
 from tf_image_segmentation.models.network import Network
@@ -27,6 +27,8 @@ from tf_image_segmentation.training.resume import Checkpoints, save_model
 from tf_image_segmentation.training.run_folder import RunFolder
 from tf_image_segmentation.training.step import TrainingStep
 from tf_image_segmentation.training.stop_signals import stop_signals
+
+_PICTURES = 4  # validation images that TensorBoard shows
 
 
 @dataclass(frozen=True)
@@ -224,18 +226,25 @@ class Trainer:
         if self._data.validation is None:
             return
         started = time.perf_counter()
+        shown: list[Prediction] = []
+
+        def keep_first(prediction: Prediction) -> None:
+            if len(shown) < _PICTURES:
+                shown.append(prediction)
+
         matrix = evaluate(
             self._network,
             self._data.validation,
             self._data.info.ignore_label,
             worker=self._workers.index,
             workers=self._workers.count,
-        )
+            observe=keep_first,
+        ).matrix
         matrix.matrix = self._workers.sum(matrix.matrix)
         matrix.ignored_pixels = int(self._workers.sum(np.array(matrix.ignored_pixels)))
-        metrics = matrix.metrics()
-        monitor.validation(step, metrics, time.perf_counter() - started)
-        monitor.pictures(step, self._network, self._data.validation, self._data.info)
+        info = self._data.info
+        metrics = monitor.validation(step, matrix, info.class_names, time.perf_counter() - started)
+        monitor.pictures(step, shown, info)
         self._last_iou = metrics.mean_iou
         if self._best_iou is None or metrics.mean_iou > self._best_iou:
             self._best_iou = metrics.mean_iou
