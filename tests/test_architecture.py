@@ -17,7 +17,7 @@ FLOORS = [
     {"tfrecords", "sliding_windows", "views", "visualization", "downloads"},
     {"inference"},
     {"prediction_stream"},
-    {"input_pipeline", "evaluation", "export"},
+    {"input_pipeline", "evaluation", "export", "prediction_files"},
     {"training"},
     {"recipes"},
     {"commands"},

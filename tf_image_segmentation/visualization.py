@@ -24,6 +24,7 @@ IGNORE_COLOUR: Colour = (224, 224, 192)
 _BACKGROUND: Colour = (255, 255, 255)
 _MARGIN = 4
 _LINE_HEIGHT = 14
+_LEAST_LEGEND = 120
 
 
 def class_name(info: DatasetInfo | None, label: int) -> str:
@@ -118,6 +119,56 @@ def legend(
 
 def _name(class_names: Sequence[str], label: int) -> str:
     return class_names[label] if 0 <= label < len(class_names) else f"unknown {label}"
+
+
+def captioned_overlay(
+    image: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    palette: Palette,
+    max_side: int,
+) -> np.ndarray:
+    """Draws `overlay` with a `legend` beside it; larger pictures are shrunk to ``max_side``.
+
+    Args:
+        image: RGB, uint8 [h, w, 3].
+        labels: class ids, uint8 [h, w].
+        class_names: see `legend`.
+        palette: colour of each class id.
+        max_side: longest side of the overlay in pixels.
+
+    Returns:
+        RGB, uint8 [height, width, 3].
+    """
+    shrink = -(-max(labels.shape) // max_side)
+    small, ids = image, labels
+    if shrink > 1:
+        small = np.asarray(Image.fromarray(image).reduce(shrink))
+        # As many as `reduce` leaves, each from the middle of its square or at the border.
+        rows, columns = (
+            np.minimum(np.arange(count) * shrink + shrink // 2, side - 1)
+            for count, side in zip(small.shape[:2], labels.shape, strict=True)
+        )
+        ids = labels[np.ix_(rows, columns)]
+    painted = overlay(small, ids, palette)
+    names = legend(labels, class_names, palette, max(_LEAST_LEGEND, painted.shape[0]))
+    sheet = np.full((len(names), painted.shape[1] + names.shape[1], 3), 255, np.uint8)
+    sheet[: len(painted), : painted.shape[1]] = painted
+    sheet[:, painted.shape[1] :] = names
+    return sheet
+
+
+def palette_image(labels: np.ndarray, palette: Palette) -> Image.Image:
+    """Returns class ids, uint8 [h, w], as a picture whose palette shows their colours.
+
+    Saved as a PNG, it is read back as ids by Pillow, and shown in colours by everything else. Ids
+    beyond the palette have the ignore label's colour.
+    """
+    picture = Image.fromarray(labels).convert("P")
+    colours = np.full((256, 3), IGNORE_COLOUR, np.uint8)
+    colours[: len(palette)] = palette
+    picture.putpalette(colours.ravel().tolist())
+    return picture
 
 
 def rendered(figure: Figure) -> np.ndarray:
