@@ -18,7 +18,7 @@ FLOORS = [
     {"inference"},
     {"prediction_stream"},
     {"input_pipeline", "evaluation", "export", "prediction_files"},
-    {"training"},
+    {"training", "crf_search"},
     {"recipes"},
     {"commands"},
 ]
@@ -37,7 +37,7 @@ def imported(path: Path) -> set[str]:
             names |= {module for module in modules if module.startswith("tf_image_segmentation.")}
         elif isinstance(node, ast.Import):
             names |= {a.name for a in node.names if a.name.startswith("tf_image_segmentation.")}
-    return {name.split(".")[1] for name in names}
+    return {name.split(".")[1] for name in names if not name.split(".")[1].startswith("__")}
 
 
 def part_of(path: Path) -> str:
