@@ -1,0 +1,256 @@
+"""scripts/tune_crf.py, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from small_records import example, write_classic_records, write_records
+
+from tf_image_segmentation.crf import CrfParameters
+from tf_image_segmentation.inference import predict_labels
+from tf_image_segmentation.models import Network, fcn_32s
+
+pytest.importorskip("pydensecrf")
+
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return [example(24 + 3 * number, 44 - 2 * number, seed=number) for number in range(COUNT)]
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory, pairs):
+    return write_records(tmp_path_factory.mktemp("tune"), {"val": pairs}, num_shards=2)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A thin random network; its classes are balanced, so that it predicts all of them."""
+    tf.random.set_seed(2)
+    thin = Network(fcn_32s, num_classes=3, width_multiplier=0.05)
+    logits = thin(np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.float32))
+    bias = thin.variables_by_name["fcn_32s/vgg_16/fc8/biases"]
+    bias.assign_sub(tf.reduce_mean(logits, axis=[0, 1, 2]))
+    return thin
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, network):
+    folder = tmp_path_factory.mktemp("model") / "best"
+    network.save(folder / "model-7")
+    return folder
+
+
+@pytest.fixture
+def tune(run_script, checkpoint, records):
+    def run(output, *options, **changed):
+        named = {"checkpoint": checkpoint, "tfrecords": records, "output-dir": output, **changed}
+        arguments = [f"--{name}={value}" for name, value in named.items()]
+        return run_script("tune_crf.py", *arguments, "--workers", 1, *options)
+
+    return run
+
+
+SEARCH = ["--images", 4, "--trials", 3, "--range", "bilateral_sxy=2:10", "iterations=1:3"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Where the first test that needs a finished search puts it."""
+    return tmp_path_factory.mktemp("finished") / "new" / "search"
+
+
+@pytest.fixture
+def search(tune, finished):
+    result = tune(finished, *SEARCH, "--flip")
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def mean_iou(network, pairs, **options):
+    counts = np.zeros((3, 3), np.int64)
+    for image, mask in pairs:
+        predicted = predict_labels(network, image, flip=True, **options)
+        for true in range(3):
+            for guess in range(3):
+                counts[true, guess] += np.sum((mask == true) & (predicted == guess))
+    right = np.diag(counts)
+    return (right / (counts.sum(axis=0) + counts.sum(axis=1) - right)).mean()
+
+
+def test_the_best_is_worth_what_it_says(search, finished, network, pairs):
+    best = json.loads((finished / "best.json").read_text())
+    lines = [json.loads(line) for line in (finished / "trials.jsonl").read_text().splitlines()]
+    searched = [line for line in lines if line["part"] == "round 1"]
+    assert [line["trial"] for line in searched] == [0, 1, 2, 3, 4]
+    top = max(searched[1:], key=lambda line: line["metrics"]["mean_iou"])
+    assert (best["trial"], best["parameters"]) == (top["trial"], top["parameters"])
+    assert best["searched_images"] == ["val0", "val1", "val3", "val4"]
+    chosen = {"searched": [0, 1, 3, 4], "held_out": [2, 5], "all": range(COUNT)}
+    variants = {
+        "without CRF": None,
+        "defaults": CrfParameters(),
+        "best": CrfParameters(**best["parameters"]),
+    }
+    for place, numbers in chosen.items():
+        values = {
+            name: mean_iou(network, [pairs[n] for n in numbers], crf=crf)
+            for name, crf in variants.items()
+        }
+        found = {name: metrics["mean_iou"] for name, metrics in best["metrics"][place].items()}
+        # The network's own labels are stored, of its probabilities only 11 bits.
+        assert found["without CRF"] == values["without CRF"]
+        assert found == pytest.approx(values, abs=0.003)
+        gain = 100 * (found["best"] - found["without CRF"])
+        assert best["gain_in_points"][place] == pytest.approx(gain)
+
+
+def test_tables_and_options_are_printed(search, finished):
+    best = json.loads((finished / "best.json").read_text())
+    options = f"--flip {' '.join(best['options'])}"
+    assert search.stdout.count(f"\n{options}\n") == 1
+    assert options.startswith("--flip --crf gaussian_sxy=")
+    rows = [line.split() for line in search.stdout.splitlines()]
+    for place, title in (("searched", "searched on"), ("held_out", "held-out"), ("all", "all")):
+        (row,) = (row for row in rows if title in " ".join(row) and "│" in row)
+        figures = [f"{100 * m['mean_iou']:.2f}" for m in best["metrics"][place].values()]
+        assert [cell for cell in row if "." in cell][:3] == figures
+        assert f"{best['gain_in_points'][place]:+.2f}" in row
+    assert f"wrote {finished}/best.json" in search.stdout
+    assert "the network's predictions take 0.00 GB in" in search.stdout
+
+
+def test_the_options_mean_the_same_to_evaluation(search, finished, run_script, checkpoint, records):
+    best = json.loads((finished / "best.json").read_text())
+    where = ["--checkpoint", checkpoint, "--tfrecords", records, "--output-dir", finished.parent]
+    result = run_script("evaluate.py", *where, "--flip", *best["options"])
+    assert result.returncode == 0, result.stderr
+    metrics = json.loads((finished.parent / "metrics.json").read_text())["metrics"]
+    assert metrics["mean_iou"] == pytest.approx(
+        best["metrics"]["all"]["best"]["mean_iou"], abs=3e-3
+    )
+
+
+def test_a_killed_search_goes_on_with_the_same_command(search, finished, tune, tmp_path):
+    killed = tmp_path / "killed"
+    shutil.copytree(finished, killed)
+    (killed / "best.json").unlink()
+    (killed / "predictions" / "000002.npz").unlink()
+    (killed / "predictions" / ".000002.npz.partial").write_bytes(b"half")
+    first, second, *_ = (killed / "trials.jsonl").read_bytes().splitlines(keepends=True)
+    (killed / "trials.jsonl").write_bytes(first + second[:50])
+    untouched = (killed / "predictions" / "000000.npz").stat().st_mtime_ns
+    result = tune(killed, *SEARCH, "--flip")
+    assert result.returncode == 0, result.stderr
+    assert (killed / "trials.jsonl").read_bytes().startswith(first)
+    assert (killed / "predictions" / "000000.npz").stat().st_mtime_ns == untouched
+    assert (killed / "best.json").read_bytes() == (finished / "best.json").read_bytes()
+    assert sorted(p.name for p in (killed / "predictions").iterdir()) == [
+        f"{number:06}.npz" for number in range(COUNT)
+    ]
+
+
+def test_a_finished_search_is_only_shown_again(search, finished, tune, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*.npz")}
+    lines = (copy / "trials.jsonl").read_bytes()
+    again = tune(copy, *SEARCH, "--flip", "--metric", "pixel_accuracy")
+    assert again.returncode == 0
+    assert "by pixel_accuracy" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*.npz")} == before
+    assert (copy / "trials.jsonl").read_bytes().startswith(lines)
+
+
+def test_another_search_in_the_folder_is_refused(search, finished, tune, network, tmp_path):
+    network.save(tmp_path / "model-8")
+    best = (finished / "best.json").read_bytes()
+    for options, changed, message in (
+        (["--seed", 1], {}, "  seed: 0 before, 1 now\n"),
+        (["--images", 5], {}, "  images: 4 before, 5 now\n"),
+        ([], {"checkpoint": tmp_path / "model-8"}, "  checkpoint: model-7, SHA-256"),
+    ):
+        result = tune(finished, *SEARCH, "--flip", *options, **changed)
+        assert result.returncode == 1
+        assert f"{finished}: cannot go on with this search" in result.stderr
+        assert message in result.stderr
+    assert (finished / "best.json").read_bytes() == best
+
+
+def test_a_grid_on_all_images(tune, tmp_path):
+    grid = ["gaussian_sxy=3", "gaussian_compat=3", "bilateral_sxy=3,80", "bilateral_srgb=13"]
+    grid += ["bilateral_compat=10", "iterations=1"]
+    result = tune(tmp_path / "grid", "--search", "grid", "--values", *grid)
+    assert result.returncode == 0, result.stderr
+    assert "--images holds some out" in result.stdout
+    best = json.loads((tmp_path / "grid" / "best.json").read_text())
+    assert (best["trials"], list(best["metrics"])) == (4, ["searched"])
+    assert "held-out" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--trials", 0], "--trials must be at least 1, got 0"),
+        (["--images", 0], "--images must be at least 1, got 0"),
+        (["--keep", 0], "--keep must be above 0 and at most 1, got 0"),
+        (["--seed", -1], "--seed must be at least 0, got -1"),
+        (["--scales", 0], "--scales: scales must be numbers above 0"),
+        (["--range", "sigma=1:2"], "--range sigma=1:2: no such parameter"),
+        (["--values", "iterations=1,2"], "--values are for --search grid"),
+        (["--search", "grid", "--range", "iterations=1:2"], "--range is for --search random"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(tune, tmp_path, options, message):
+    result = tune(tmp_path / "search", *options)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {message}")
+    assert not (tmp_path / "search").exists()
+
+
+def refused(result, output, message):
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert not output.exists()
+
+
+def test_bad_checkpoints_and_records_are_refused_before_anything_is_written(
+    tune, network, tmp_path
+):
+    output = tmp_path / "search"
+    refused(tune(output, checkpoint=tmp_path / "no"), output, "no checkpoint there")
+    Network(fcn_32s, num_classes=4, width_multiplier=0.05).save(tmp_path / "four")
+    result = tune(output, checkpoint=tmp_path / "four")
+    refused(result, output, "the checkpoint has 4 classes; data set 'small' has 3")
+    refused(tune(output, split="test"), output, "choose from ['val']")
+    void = [(example(8, 8, 0)[0], np.full((8, 8), 255, np.uint8))]
+    folder = write_records(tmp_path / "void", {"val": void}, num_shards=1)
+    refused(tune(output, tfrecords=folder), output, "no labelled pixels were counted")
+
+
+def test_images_that_are_predicted_in_windows_are_refused(tune, tmp_path):
+    side = 1449  # of two windows of 1024 x 1024, in one square
+    large = np.zeros((side, side, 3), np.uint8), np.zeros((side, side), np.uint8)
+    folder = write_records(tmp_path / "large", {"val": [large]}, num_shards=1)
+    output = tmp_path / "search"
+    message = "image val0: 1449 x 1449 pixels (height x width) are predicted in windows"
+    refused(tune(output, tfrecords=folder), output, message)
+
+
+def test_labels_without_a_class_are_refused(tune, tmp_path):  # fault 55
+    pair = np.zeros((8, 8, 3), np.uint8), np.full((8, 8), 12, np.uint8)
+    file = write_classic_records(tmp_path / "classic.tfrecords", [pair])
+    output = tmp_path / "search"
+    result = tune(output, "--dataset", "camvid", tfrecords=file)
+    refused(
+        result,
+        output,
+        "label ids must be 0..10 or the ignore label 11; found (id: pixels) {12: 64}",
+    )
