@@ -87,7 +87,7 @@ def _make(root: Path, job: Job) -> None:
     short = int(np.clip(rng.normal(372, 35), 250, LONG_SIDE))
     size = (LONG_SIDE, short) if rng.random() < 0.75 else (short, LONG_SIDE)
     image_path = f"{FOLDERS[0 if job.in_voc else 2]}/{job.image_id}.jpg"
-    _photo(rng, size).save(root / image_path, quality=int(rng.integers(88, 97)))
+    photo(rng, size).save(root / image_path, quality=int(rng.integers(88, 97)))
     if job.in_voc:
         _save_voc_mask(_mask(rng, size, border=255), root / FOLDERS[1] / f"{job.image_id}.png")
     if job.in_sbd:
@@ -103,7 +103,8 @@ def _pictures() -> tuple[Image.Image, ...]:
     return tuple(Image.open(folder / name).convert("RGB") for name in names)
 
 
-def _photo(rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
+def photo(rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
+    """Returns a crop of a picture, resized to (width, height), with noise."""
     picture = _pictures()[rng.integers(len(_pictures()))]
     width, height = (int(side * rng.uniform(0.6, 1.0)) for side in picture.size)
     left = int(rng.integers(picture.width - width + 1))
