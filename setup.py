@@ -35,6 +35,7 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["tf_image_segmentation*"]),
+    package_data={"tf_image_segmentation.evaluation": ["report.html", "report.css"]},
     install_requires=REQUIREMENTS.pop(""),
     extras_require=REQUIREMENTS,
 )

@@ -1,7 +1,8 @@
 """Evaluates a checkpoint on records: every image at its own size, one confusion matrix for all.
 
 Prints pixel accuracy, mean pixel accuracy, mean IoU and frequency weighted IoU, and the IoU and
-accuracy of each class. With --output-dir it also writes metrics.json and confusion_matrix.png.
+accuracy of each class. With --output-dir it also writes metrics.json and confusion_matrix.png, with
+--report all of it and the best and worst images as one HTML page.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.commands.evaluation_report import add_report_options, chosen_report
 from tf_image_segmentation.commands.prediction import (
     add_prediction_options,
     chosen_prediction,
@@ -36,6 +38,7 @@ def main() -> None:
     add_prediction_options(parser)
     add("--dataset", help="registered data set, for records without a manifest")
     add("--output-dir", type=Path, help="folder for metrics.json and confusion_matrix.png")
+    add_report_options(parser)
     args = parser.parse_args()
 
     command_line.load_tensorflow()
@@ -51,7 +54,21 @@ def main() -> None:
     info = records.described_as(args.dataset)
     network = Network.from_checkpoint(args.checkpoint, args.model)
     report.check_classes(network, info)
-    evaluation = evaluate(network, records, info.ignore_label, views, crf, progress=True)
+    facts = {
+        "model": network.model_name,
+        "checkpoint": args.checkpoint,
+        "dataset": info.name,
+        "tfrecords": args.tfrecords,
+        # Files and patterns have no splits.
+        "split": args.split if Path(args.tfrecords).is_dir() else None,
+        "images": records.num_examples,
+        **prediction_facts(args),
+    }
+    page = chosen_report(args, facts, info, crf)
+    observe = None if page is None else page.observe
+    evaluation = evaluate(
+        network, records, info.ignore_label, views, crf, progress=True, observe=observe
+    )
     matrix, name = evaluation.refined, network.model_name
     rows = {name: evaluation.matrix.metrics()}
     before_crf = {}
@@ -61,21 +78,14 @@ def main() -> None:
     report.print_report(rows, info.class_names)
     if args.output_dir is not None:
         args.output_dir.mkdir(parents=True, exist_ok=True)
-        facts = {
-            "model": network.model_name,
-            "checkpoint": args.checkpoint,
-            "dataset": info.name,
-            "tfrecords": args.tfrecords,
-            # Files and patterns have no splits.
-            "split": args.split if Path(args.tfrecords).is_dir() else None,
-            "images": records.num_examples,
-            **prediction_facts(args),
-            **before_crf,
-        }
+        facts |= before_crf
         report.save_metrics(args.output_dir / "metrics.json", matrix, info.class_names, **facts)
         figure = report.confusion_figure(matrix, info.class_names)
         figure.savefig(args.output_dir / "confusion_matrix.png")
         print(f"wrote {args.output_dir}/metrics.json and confusion_matrix.png")
+    if page is not None:
+        page.write(evaluation)
+        print(f"wrote {args.report}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,83 @@
+"""Encoded pictures of images and masks."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_records import INFO
+
+from tf_image_segmentation.evaluation.pictures import HATCH_COLOUR, Picture, painted, photo
+from tf_image_segmentation.visualization import IGNORE_COLOUR
+
+Colours = set[tuple[int, ...]]
+
+
+def decoded(picture: Picture) -> np.ndarray:
+    with Image.open(io.BytesIO(picture.data)) as image:
+        assert (image.width, image.height) == (picture.width, picture.height)
+        assert picture.media_type == f"image/{image.format.lower()}"
+        return np.asarray(image.convert("RGB"))
+
+
+def colours(picture: np.ndarray) -> Colours:
+    return {tuple(colour) for colour in picture.reshape(-1, 3).tolist()}
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((360, 480), (360, 480)),
+        ((720, 960), (360, 480)),
+        ((1000, 750), (480, 360)),
+        ((20, 30), (20, 30)),
+        ((1, 2000), (1, 480)),
+        ((1, 1), (1, 1)),
+    ],
+)
+def test_no_side_is_longer_than_480_pixels(shape, expected):
+    assert decoded(photo(np.zeros((*shape, 3), np.uint8))).shape[:2] == expected
+    assert decoded(painted(np.zeros(shape, np.uint8), INFO)).shape[:2] == expected
+
+
+def test_a_photo_looks_like_the_image():
+    rows, columns = np.indices((100, 120))
+    image = np.stack([2 * rows, 2 * columns, rows + columns], axis=-1).astype(np.uint8)
+    shown = decoded(photo(image)).astype(int)
+    assert np.abs(shown - image).mean() < 3
+
+
+def test_labels_have_the_colours_of_their_classes():
+    labels = np.random.default_rng(0).integers(0, 3, (33, 41)).astype(np.uint8)
+    expected = np.array(INFO.palette)[labels]
+    np.testing.assert_array_equal(decoded(painted(labels, INFO)), expected)
+
+
+def test_shrinking_makes_no_colours_up():
+    labels = np.random.default_rng(0).integers(0, 3, (700, 900)).astype(np.uint8)
+    assert colours(decoded(painted(labels, INFO))) == set(INFO.palette)
+
+
+def test_ignored_pixels_are_hatched_and_others_are_not():
+    labels = np.zeros((40, 40), np.uint8)
+    labels[:, 20:] = 255
+    shown = decoded(painted(labels, INFO, ignored=255))
+    assert colours(shown[:, :20]) == {INFO.palette[0]}
+    assert colours(shown[:, 20:]) == {IGNORE_COLOUR, HATCH_COLOUR}
+    assert np.mean(np.all(shown[:, 20:] == HATCH_COLOUR, axis=-1)) == 0.5
+
+
+def test_an_ignored_class_is_hatched_in_the_truth_alone():
+    labels = np.ones((16, 16), np.uint8)
+    assert colours(decoded(painted(labels, INFO, ignored=1))) == {IGNORE_COLOUR, HATCH_COLOUR}
+    assert colours(decoded(painted(labels, INFO))) == {INFO.palette[1]}
+
+
+def test_the_data_uri_holds_the_file():
+    picture = photo(np.zeros((4, 4, 3), np.uint8))
+    head, data = picture.uri.split(",")
+    assert head == "data:image/jpeg;base64"
+    assert base64.b64decode(data) == picture.data
