@@ -265,3 +265,11 @@ def test_an_older_page_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
 def test_names_that_no_encoding_can_write(tmp_path):
     facts = replace(FACTS, checkpoint="caf\udce9")  # a file name that is not UTF-8
     assert r"caf\udce9" in write_report(tmp_path / "report.html", predictions(2), facts=facts).text
+
+
+def test_without_labelled_pixels_there_is_no_page(tmp_path):
+    void, nothing = np.full((5, 5), 255, np.uint8), np.zeros((5, 5), np.uint8)
+    blank = Prediction("blank", np.zeros((5, 5, 3), np.uint8), void, nothing, nothing)
+    with pytest.raises(DataError, match=r"no labelled pixels were counted \(25 had the ignore"):
+        write_report(tmp_path / "report.html", [blank])
+    assert list(tmp_path.iterdir()) == []
