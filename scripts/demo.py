@@ -43,19 +43,17 @@ def main() -> None:
     options += ["--steps", args.steps] if args.steps else []
     models = train_stages(SCRIPTS, args.output_dir, options)
     for model in models:
-        output = model.parent.parent / "evaluation"
-        run_script(
-            SCRIPTS / "evaluate.py",
-            "--checkpoint",
-            model,
-            "--tfrecords",
-            records,
-            "--output-dir",
-            output,
-        )
+        run_dir = model.parent.parent
+        where = ["--checkpoint", model, "--tfrecords", records]
+        output = ["--output-dir", run_dir / "evaluation", "--report", run_dir / "report.html"]
+        run_script(SCRIPTS / "evaluate.py", *where, *output)
     picture = args.output_dir / "comparison.png"
     run_script(SCRIPTS / "compare_models.py", *models, "--tfrecords", records, "--picture", picture)
-    print(f"\npictures: {sheet}, {picture}, {args.output_dir}/fcn*/evaluation/confusion_matrix.png")
+    photos = sorted((shapes / "VOCdevkit/VOC2012/JPEGImages").iterdir())[:3]
+    predictions = ["--output-dir", args.output_dir / "predictions", "--overwrite"]
+    run_script(SCRIPTS / "predict.py", *photos, "--checkpoint", models[-1], *predictions)
+    print(f"\nreports: {args.output_dir}/fcn*/report.html")
+    print(f"pictures: {sheet}, {picture}, {args.output_dir}/predictions/*_overlay.jpg")
     print(f"{time.perf_counter() - start:.0f} s in all")
     coarse, fine = (
         metrics_of(args.output_dir / stage / "evaluation")["mean_iou"]

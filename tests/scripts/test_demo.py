@@ -16,7 +16,7 @@ def test_demo_walks_the_whole_road(repository, tmp_path):
     command += ["--num-images", "30", "--steps", "2"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    for script in ("make_shapes", "convert_pascal_voc", "train_fcn8s", "evaluate"):
+    for script in ("make_shapes", "convert_pascal_voc", "train_fcn8s", "evaluate", "predict"):
         assert f"$ python scripts/{script}.py" in result.stdout
     assert "left as initialised: fcn_8s/pool3_fc/weights" in result.stdout
     table = result.stdout[result.stdout.rindex("mean IoU ┃") :]
@@ -33,6 +33,8 @@ def test_demo_walks_the_whole_road(repository, tmp_path):
     sheet = np.asarray(Image.open(output / "comparison.png"))
     # Five columns: image, truth and three predictions.
     assert sheet.shape[1] > 5 * 200
+    assert len(list((output / "predictions").glob("*_overlay.jpg"))) == 3
+    assert (output / "fcn8s" / "report.html").stat().st_size > 10_000
     # Whatever stopped it, the same command goes on: nothing is drawn, converted or trained again.
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stdout + again.stderr

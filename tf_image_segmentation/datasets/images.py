@@ -117,7 +117,7 @@ def read_image(
 
 
 def decode_image(
-    path: Path,
+    path: str | Path,
     *,
     max_pixels: int = MAX_PIXELS,
     intensity_range: tuple[float, float] | None = None,
@@ -130,7 +130,7 @@ def decode_image(
     Raises:
         DataError: as `read_image`.
     """
-    pixels, _, _ = _decode(path, max_pixels, intensity_range)
+    pixels, _, _ = _decode(Path(path), max_pixels, intensity_range)
     return np.array(pixels)
 
 

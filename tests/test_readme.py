@@ -1,0 +1,172 @@
+"""Every command and every piece of Python in the README, as typed, in a folder with small data.
+
+What makes them small is added at the end of a command line: a thin network and two steps.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import shlex
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from small_records import example, write_classic_records
+
+from tf_image_segmentation.datasets.shapes_drawing import write_shapes
+from tf_image_segmentation.models import Network, checkpoints, fcn_8s, fcn_32s
+from tf_image_segmentation.recipes import RECIPES
+
+README = "README.md"
+TRAIN = ["--recipe", "shapes", "--steps", "2"]
+ADDED = {
+    "train_fcn32s.py": TRAIN,
+    "train_fcn16s.py": TRAIN,
+    "train_fcn8s.py": TRAIN,
+    "reproduce_camvid.py": ["--steps", "1"],
+    "tune_crf.py": ["--trials", "3", "--images", "2", "--workers", "1"],
+    "predict.py": ["--workers", "1"],
+}
+# What these do is long, wants the network, or is what runs this test.
+RUN_ELSEWHERE = {
+    "make demo": "scripts/test_demo.py",
+    "make test": None,
+    "tensorboard --logdir runs": "training/test_monitor.py",
+    "scripts/download_pascal_voc.py": "scripts/test_download.py",
+    "scripts/reproduce_camvid.py": "scripts/test_reproduce_camvid.py",
+}
+
+
+def blocks(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def readme(repository):
+    return (repository / README).read_text()
+
+
+def commands(text):
+    lines = [line for block in blocks(text, "") for line in block.splitlines() if line]
+    lines += re.findall(r"`(python scripts/[^`]+)`", text)
+    return [line.split("    #")[0].strip() for line in lines]
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory, repository):
+    """The folder that the README speaks of, with small data in it."""
+    folder = tmp_path_factory.mktemp("readme")
+    write_shapes(folder / "data", num_images=16, image_size=48)
+    (folder / "scripts").symlink_to(repository / "scripts")
+    options = RECIPES["shapes"]["fcn_32s"].model_options
+    network = Network(fcn_32s, num_classes=21, **options)
+    vgg = {name.split("/", 1)[1]: v for name, v in network.variables_by_name.items()}
+    for path in (folder / "data" / "vgg_16.ckpt", folder / "vgg_16.ckpt"):
+        checkpoints.write(path, vgg)
+    old = Network(fcn_8s, num_classes=21, width_multiplier=0.05)
+    checkpoints.write(folder / "model_fcn8s_final.ckpt", old.variables_by_name)
+    pairs = [example(70, 64, seed) for seed in range(2)]
+    for split in ("train", "val"):
+        write_classic_records(folder / f"pascal_augmented_{split}.tfrecords", pairs)
+    (folder / "holiday").mkdir()
+    for name in ("photo.jpg", "holiday/beach.jpg"):
+        Image.fromarray(example(60, 80, 7)[0]).save(folder / name)
+    (folder / "rooms" / "masks").mkdir(parents=True)
+    for number, split in enumerate(("train", "train", "val")):
+        (folder / "rooms" / split).mkdir(exist_ok=True)
+        image, mask = example(40, 50, number)
+        Image.fromarray(image).save(folder / "rooms" / split / f"{number}.jpg")
+        Image.fromarray(mask).save(folder / "rooms" / "masks" / f"{number}.png")
+    return folder
+
+
+def run(command, workspace, monkeypatch):
+    """Runs a script in this process, where TensorFlow is loaded already."""
+    script, *arguments = shlex.split(command)[1:]
+    monkeypatch.chdir(workspace)
+    name = script.removeprefix("scripts/")
+    monkeypatch.setattr(sys, "argv", [script, *arguments, *ADDED.get(name, [])])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str((workspace / script).resolve()), run_name="__main__")
+    assert end.value.code in (None, 0), command
+
+
+def test_commands_in_their_order(readme, workspace, monkeypatch):
+    handler = signal.getsignal(signal.SIGTERM)
+    done = []
+    for command in commands(readme):
+        elsewhere = [key for key in RUN_ELSEWHERE if key in command]
+        if elsewhere or ("tune_crf" in command and sys.version_info >= (3, 13)):
+            continue
+        if "classic" in command or "pascal_augmented_train" in command:
+            command += " --run-dir runs/classic"
+        run(command, workspace, monkeypatch)
+        done.append(command.split()[1])
+    signal.signal(signal.SIGTERM, handler)
+    assert len(done) >= 11
+    # What the text says that they leave behind.
+    for path in (
+        "runs/fcn_8s/report.html",
+        "data/pascal_voc_sbd.png",
+        "predictions/photo_labels.png",
+        "predictions/beach_overlay.jpg",
+        "exported",
+    ):
+        assert (workspace / path).exists(), path
+
+
+def test_what_runs_elsewhere_is_there(repository, readme):
+    for command, test in RUN_ELSEWHERE.items():
+        assert command in readme
+        if test is not None:
+            assert (repository / "tests" / test).is_file()
+    makefile = (repository / "Makefile").read_text()
+    for command in commands(readme):
+        if command.startswith("make "):
+            assert f"\n{command.split()[1]}:" in makefile
+
+
+def test_own_data_as_typed(readme, workspace, monkeypatch, repository):
+    (code,) = [block for block in blocks(readme, "python") if "convert(" in block]
+    monkeypatch.chdir(workspace)
+    # A program of its own: converting starts worker processes, which import the main program.
+    program = workspace / "rooms.py"
+    body = "".join(f"    {line}\n" for line in code.splitlines())
+    program.write_text(f"if __name__ == '__main__':\n{body}")
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    subprocess.run([sys.executable, str(program)], env=environment, check=True)
+    assert (workspace / "data" / "rooms" / "manifest.json").is_file()
+
+
+def test_python_as_typed(readme, workspace, monkeypatch):
+    body, imports = [block for block in blocks(readme, "python") if "convert(" not in block]
+    monkeypatch.chdir(workspace)
+    if not (workspace / "runs/fcn_8s/model/best").exists():  # this test runs alone
+        tf.random.set_seed(0)
+        network = Network(fcn_8s, num_classes=21, width_multiplier=0.05)
+        palette = [[n, n, n] for n in range(21)]
+        names = [str(n) for n in range(21)]
+        network.save(
+            "runs/fcn_8s/model/best/model",
+            {"dataset": {"class_names": names, "palette": palette}},
+        )
+    exec(imports + body, {})  # text of this repository
+    labels = np.asarray(Image.open("labels.png"))
+    assert labels.shape == (60, 80)
+
+
+def test_scripts_are_all_in_the_table(readme, repository):
+    listed = set(re.findall(r"`(\w+\.py)`", readme.split("## Scripts")[1].split("\n## ")[0]))
+    assert listed == {path.name for path in (repository / "scripts").glob("*.py")}
+
+
+def test_links_lead_somewhere(readme, repository):
+    links = re.findall(r"\]\(([^)]+)\)", readme)
+    assert links
+    assert not [link for link in links if not (repository / link).exists()]
