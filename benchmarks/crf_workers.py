@@ -26,9 +26,7 @@ from functools import partial
 from itertools import islice
 
 import numpy as np
-from PIL import Image
 from turns import Turn, print_table, take_turns
-from voc_stand_in import photo
 
 from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.crf import CrfParameters, check_installed, refine_pair
@@ -64,6 +62,8 @@ def parse_arguments() -> Namespace:
 
 def make_pair(rng: np.random.Generator) -> Pair:
     """Returns a crop of a picture, and probabilities that fade from one class into another."""
+    from voc_stand_in import photo  # which workers need not import
+
     image = np.asarray(photo(rng, (WIDTH, HEIGHT)))
     coarse = rng.normal(0, 6, (CLASSES, *CELLS)).astype(np.float32)
     logits = np.stack([_enlarged(plane) for plane in coarse], axis=-1)
@@ -72,6 +72,8 @@ def make_pair(rng: np.random.Generator) -> Pair:
 
 
 def _enlarged(plane: np.ndarray) -> np.ndarray:
+    from PIL import Image
+
     size = (WIDTH, HEIGHT)
     return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR))
 

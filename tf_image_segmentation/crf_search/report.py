@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -16,7 +17,9 @@ from tf_image_segmentation.crf_search.trials import DEFAULTS, NAMES, WITHOUT_CRF
 from tf_image_segmentation.evaluation.report import percent
 
 _ROWS = 10
-_NAMES = {WITHOUT_CRF: "without CRF", DEFAULTS: "defaults"}
+_NAMES = {WITHOUT_CRF: "no CRF", DEFAULTS: "defaults"}
+_HEADINGS = ["trial", "gaussian\nsxy", "\ncompat", "bilateral\nsxy", "\nsrgb", "\ncompat"]
+_HEADINGS += ["iter.", "mean\nIoU", "pixel\nacc.", "gain", "s an\nimage"]
 _PLACES = {"searched": "images searched on", "held_out": "held-out images", "all": "all images"}
 
 Scores = Mapping[str, Mapping[str, Score]]
@@ -40,16 +43,18 @@ def compared_scores(result: Result) -> dict[str, dict[str, Score]]:
 
 def ranking_table(result: Result, metric: str) -> Table:
     """Returns a table of the network alone, the defaults and the best trials, in percent."""
+    # Narrow, to fit into a terminal of 80 columns.
     table = Table(
         title=f"best of {len(result.trials) - 1} trials by {metric}, "
         f"on the {result.searched[WITHOUT_CRF].images} images searched on",
         title_justify="left",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+        pad_edge=False,
     )
-    table.add_column("trial")
-    for name in NAMES:
-        table.add_column(name.replace("_", "\n"), justify="right")
-    for title in ("mean\nIoU", "pixel\naccuracy", "gain in\npoints", "seconds\nan image"):
-        table.add_column(title, justify="right")
+    for heading in _HEADINGS:
+        table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
     base = result.searched[WITHOUT_CRF].matrix.metrics()[metric]
     for number in dict.fromkeys([WITHOUT_CRF, DEFAULTS, *result.ranking[:_ROWS]]):
         table.add_row(*_row(result, number, metric, base))
