@@ -1,0 +1,67 @@
+"""What travels with an exported network: what its classes are, and where it comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tf_image_segmentation import __version__
+from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.models import checkpoints
+from tf_image_segmentation.models.network import Network
+
+Metadata = dict[str, Any]
+
+
+def describe_export(
+    network: Network, checkpoint: str | Path | None = None, dataset: DatasetInfo | None = None
+) -> Metadata:
+    """Returns the metadata of an export as JSON types.
+
+    Args:
+        network: the network to export.
+        checkpoint: where its weights come from; its ignore label is found beside it.
+        dataset: the data set that it was trained on, for checkpoints that do not tell.
+
+    Returns:
+        ``model``, ``num_classes``, ``class_names``, ``palette`` (RGB, 0..255), ``ignore_label``
+        (of the masks that it was trained with; never predicted), ``checkpoint``, ``input``, and
+        ``tf_image_segmentation``, the version. What is not known is None.
+
+    Raises:
+        DataError: ``dataset`` has other classes than the network.
+    """
+    if dataset is not None:
+        _check_classes(network, dataset)
+    names = network.class_names or (dataset and dataset.class_names)
+    palette = network.palette or (dataset and dataset.palette)
+    return {
+        "model": network.model_name,
+        "num_classes": network.num_classes,
+        "class_names": names and list(names),
+        "palette": palette and [list(colour) for colour in palette],
+        "ignore_label": _ignore_label(checkpoint, dataset),
+        "checkpoint": None if checkpoint is None else str(checkpoint),
+        "input": "uint8 [batch, height, width, 3], RGB, any size",
+        "tf_image_segmentation": __version__,
+    }
+
+
+def _check_classes(network: Network, dataset: DatasetInfo) -> None:
+    names = network.class_names or dataset.class_names
+    if network.num_classes != dataset.num_classes or names != dataset.class_names:
+        known = f": {', '.join(network.class_names)}" if network.class_names else ""
+        raise DataError(
+            f"the checkpoint has {network.num_classes} classes{known}; data set {dataset.name!r} "
+            f"has {dataset.num_classes}: {', '.join(dataset.class_names)}; name the data set that "
+            "it was trained on, or none"
+        )
+
+
+def _ignore_label(checkpoint: str | Path | None, dataset: DatasetInfo | None) -> int | None:
+    if dataset is not None:
+        return dataset.ignore_label
+    if checkpoint is None:
+        return None
+    return checkpoints.read_description(Path(checkpoint)).get("dataset", {}).get("ignore_label")
