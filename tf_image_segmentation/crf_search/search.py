@@ -67,7 +67,7 @@ def split_images(count: int, wanted: int | None, seed: int) -> Parts:
         Part(f"round {number}", shuffled[start:end])
         for number, (start, end) in enumerate(zip(starts, ends, strict=True), start=1)
     )
-    held_out = tuple(number for number in range(count) if number not in set(chosen))
+    held_out = tuple(sorted({*range(count)} - {*chosen}))
     return Parts(rounds, Part("held out", held_out))
 
 
@@ -135,6 +135,17 @@ class _Search:
         metrics = {n: self.total(n, parts).matrix.metrics()[self.metric] for n in numbers}
         return sorted((n for n in metrics if n != WITHOUT_CRF), key=lambda n: (-metrics[n], n))
 
+    def play(self, rounds: Sequence[Part], keep: float) -> list[int]:
+        """Returns the trials with a CRF that came through all rounds, best first."""
+        numbers = list(range(len(self.trials)))
+        for count, part in enumerate(rounds, start=1):
+            self.score(numbers, part)
+            ranking = self.ranking(numbers, rounds[:count])
+            others = [n for n in ranking if n != DEFAULTS]
+            going_on = others[: _that_go_on(len(others), keep)]
+            numbers = [WITHOUT_CRF, DEFAULTS, *sorted(going_on)]
+        return ranking
+
 
 def _that_go_on(count: int, keep: float) -> int:
     return min(count, max(_FEWEST_TRIALS, math.ceil(keep * count)))
@@ -178,19 +189,12 @@ def search(
     total = max(_work(len(trials), parts, keep), done)
     with tqdm(total=total, initial=done, desc="refine", unit="image", disable=not progress) as bar:
         run = _Search(folder, trials, metric, workers, bar)
-        numbers = list(range(len(trials)))
-        for count, part in enumerate(parts.rounds, start=1):
-            run.score(numbers, part)
-            ranking = run.ranking(numbers, parts.rounds[:count])
-            if count < len(parts.rounds):
-                others = [n for n in ranking if n != DEFAULTS]
-                going_on = others[: _that_go_on(len(others), keep)]
-                numbers = [WITHOUT_CRF, DEFAULTS, *sorted(going_on)]
+        ranking = run.play(parts.rounds, keep)
         compared = dict.fromkeys([WITHOUT_CRF, DEFAULTS, ranking[0]])
         run.score(compared, parts.held_out)
         bar.total = bar.n  # two, where the defaults are the best
         bar.refresh()
-    searched = {number: run.total(number, parts.rounds) for number in numbers}
+    searched = {number: run.total(number, parts.rounds) for number in [WITHOUT_CRF, *ranking]}
     key = parts.held_out.name
     held_out = {n: folder.scores[n, key] for n in compared if (n, key) in folder.scores}
     if not all(score.matrix.matrix.any() for score in held_out.values()):
