@@ -29,6 +29,8 @@ def test_one_file_takes_any_size_and_batch_and_has_metadata(bfloat16_network, me
     assert_predicts_like(twin, outputs, random_images(50, 40, batch=2))
     model = onnx.load(str(tmp_path / "model.onnx"))
     assert {p.key: json.loads(p.value) for p in model.metadata_props} == metadata
+    used = {name for node in model.graph.node for name in node.input}
+    assert {tensor.name for tensor in model.graph.initializer} <= used
     shapes = {
         value.name: [side.dim_param or side.dim_value for side in value.type.tensor_type.shape.dim]
         for value in [*model.graph.input, *model.graph.output]

@@ -104,10 +104,11 @@ def _fill_in(graph: Any, weights: dict[str, np.ndarray]) -> None:
     graph.initializer.extend(
         numpy_helper.from_array(np.ascontiguousarray(value), name)
         for name, value in weights.items()
-        if name in used
     )
     for value in [value for value in graph.input if value.name in weights]:
         graph.input.remove(value)
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
+        graph.initializer.remove(tensor)
 
 
 def load_onnx(path: Path) -> Prediction:
