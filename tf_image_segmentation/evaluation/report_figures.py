@@ -17,7 +17,7 @@ from tf_image_segmentation.evaluation.pictures import Picture
 from tf_image_segmentation.evaluation.report import confusion_figure
 
 _BEFORE, _AFTER = "#b35806", "#2166ac"
-_BINS = 20
+_BINS = 40
 _DPI = 120
 _LONGEST_NAME = 20
 
@@ -59,19 +59,7 @@ def histogram(ious: Sequence[float]) -> Picture:
     with _style():
         figure, axes = _axes()
         axes.hist(100 * np.asarray(ious), bins=_BINS, range=(0, 100), color=_AFTER, alpha=0.85)
-        median = 100 * float(np.median(ious))
-        axes.axvline(median, color=_BEFORE, linewidth=1.5)
-        side = ("right", -4) if median > 50 else ("left", 4)
-        axes.annotate(
-            f"median {median:.1f}",
-            (median, 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(side[1], -2),
-            textcoords="offset points",
-            ha=side[0],
-            va="top",
-            color=_BEFORE,
-        )
+        _mark_median(axes, 100 * float(np.median(ious)))
         axes.set_xlim(0, 100)
         axes.set_ylim(top=1.15 * axes.get_ylim()[1])
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -79,6 +67,21 @@ def histogram(ious: Sequence[float]) -> Picture:
         axes.set_xlabel("IoU of an image, percent")
         axes.set_ylabel("images")
         return _svg(figure)
+
+
+def _mark_median(axes: Axes, median: float) -> None:
+    axes.axvline(median, color=_BEFORE, linewidth=1.5)
+    side, shift = ("right", -4) if median > 50 else ("left", 4)
+    axes.annotate(
+        f"median {median:.1f}",
+        (median, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(shift, -2),
+        textcoords="offset points",
+        ha=side,
+        va="top",
+        color=_BEFORE,
+    )
 
 
 def curves(
