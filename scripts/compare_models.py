@@ -35,7 +35,7 @@ def main() -> None:
     networks = {}
     for checkpoint in args.checkpoints:
         network = Network.from_checkpoint(checkpoint)
-        report.check_classes(network, info)
+        info.check_model(network.num_classes, network.class_names)
         # Two checkpoints of one model are told apart by their paths.
         name = network.model_name
         networks[name if name not in networks else f"{name} ({checkpoint})"] = network

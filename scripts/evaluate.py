@@ -53,7 +53,7 @@ def main() -> None:
     records = open_records(args.tfrecords, args.split)
     info = records.described_as(args.dataset)
     network = Network.from_checkpoint(args.checkpoint, args.model)
-    report.check_classes(network, info)
+    info.check_model(network.num_classes, network.class_names)
     facts = {
         "model": network.model_name,
         "checkpoint": args.checkpoint,

@@ -102,7 +102,6 @@ def main() -> None:
     from tf_image_segmentation.crf_search import cache, preparation, report
     from tf_image_segmentation.crf_search.folder import PREDICTIONS, open_folder
     from tf_image_segmentation.crf_search.search import search, split_images
-    from tf_image_segmentation.evaluation.report import check_classes
     from tf_image_segmentation.models.network import Network
     from tf_image_segmentation.tfrecords.reader import open_records
     from tf_image_segmentation.views import Views
@@ -119,7 +118,7 @@ def main() -> None:
     network = None
     if preparation.missing_files(args.output_dir / PREDICTIONS, len(survey.image_ids)):
         network = Network.from_checkpoint(args.checkpoint)
-        check_classes(network, info)
+        info.check_model(network.num_classes, network.class_names)
     settings = {
         **{name: getattr(args, name) for name in ("scales", "flip", "search", "images", "seed")},
         "sets": sets_in_words,

@@ -112,12 +112,7 @@ def class_names_and_palette(
     names, palette = network.class_names or (), network.palette
     if dataset is not None:
         info = get_dataset(dataset).info
-        if info.num_classes != network.num_classes or (names and names != info.class_names):
-            raise DataError(
-                f"the checkpoint has {network.num_classes} classes{': ' * bool(names)}"
-                f"{', '.join(names)}; data set {dataset!r} has {info.num_classes}: "
-                f"{', '.join(info.class_names)}; leave out --dataset or name the right one"
-            )
+        info.check_model(network.num_classes, network.class_names)
         names, palette = info.class_names, info.palette
     return names, palette or generic_palette(network.num_classes)
 

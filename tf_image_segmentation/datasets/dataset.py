@@ -47,6 +47,22 @@ class DatasetInfo:
         """Number of classes, the ignore label not counted."""
         return len(self.class_names)
 
+    def check_model(self, num_classes: int, class_names: tuple[str, ...] | None) -> None:
+        """Raises a DataError unless a model's classes, as far as known, are the data set's.
+
+        Args:
+            num_classes: of the model.
+            class_names: of the model, None where its checkpoint does not tell.
+        """
+        if num_classes == self.num_classes and class_names in (None, self.class_names):
+            return
+        known = f": {', '.join(class_names)}" if class_names else ""
+        raise DataError(
+            f"the checkpoint has {num_classes} classes{known}; data set {self.name!r} has "
+            f"{self.num_classes}: {', '.join(self.class_names)}; use the data set that it was "
+            "trained on"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Returns the description as plain JSON types."""
         return {

@@ -10,10 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
-from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
-from tf_image_segmentation.models.network import Network
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,18 +21,6 @@ _SUMMARY = (
     ("mean IoU", "mean_iou"),
     ("f.w. IoU", "frequency_weighted_iou"),
 )
-
-
-def check_classes(network: Network, info: DatasetInfo) -> None:
-    """Raises a DataError unless the network's classes, as far as known, are the data set's."""
-    names = network.class_names or info.class_names
-    if network.num_classes != info.num_classes or names != info.class_names:
-        known = f": {', '.join(network.class_names)}" if network.class_names else ""
-        raise DataError(
-            f"the checkpoint has {network.num_classes} classes{known}; data set {info.name!r} has "
-            f"{info.num_classes}: {', '.join(info.class_names)}; use records of the data set that "
-            "it was trained on"
-        )
 
 
 def percent(fraction: float) -> str:

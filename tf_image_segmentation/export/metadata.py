@@ -7,7 +7,6 @@ from typing import Any
 
 from tf_image_segmentation import __version__
 from tf_image_segmentation.datasets.dataset import DatasetInfo
-from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.network import Network
 
@@ -33,7 +32,7 @@ def describe_export(
         DataError: ``dataset`` has other classes than the network.
     """
     if dataset is not None:
-        _check_classes(network, dataset)
+        dataset.check_model(network.num_classes, network.class_names)
     names = network.class_names or (dataset and dataset.class_names)
     palette = network.palette or (dataset and dataset.palette)
     return {
@@ -46,17 +45,6 @@ def describe_export(
         "input": "uint8 [batch, height, width, 3], RGB, any size",
         "tf_image_segmentation": __version__,
     }
-
-
-def _check_classes(network: Network, dataset: DatasetInfo) -> None:
-    names = network.class_names or dataset.class_names
-    if network.num_classes != dataset.num_classes or names != dataset.class_names:
-        known = f": {', '.join(network.class_names)}" if network.class_names else ""
-        raise DataError(
-            f"the checkpoint has {network.num_classes} classes{known}; data set {dataset.name!r} "
-            f"has {dataset.num_classes}: {', '.join(dataset.class_names)}; name the data set that "
-            "it was trained on, or none"
-        )
 
 
 def _ignore_label(checkpoint: str | Path | None, dataset: DatasetInfo | None) -> int | None:
