@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.commands.evaluation_report import add_report_options, chosen_report
+from tf_image_segmentation.commands.options import add_checkpoint_options
 from tf_image_segmentation.commands.prediction import (
     add_prediction_options,
     chosen_prediction,
@@ -23,18 +24,9 @@ def main() -> None:
     """Parses the command line and evaluates."""
     parser = command_line.parser(__doc__)
     add = parser.add_argument
-    add(
-        "--checkpoint",
-        required=True,
-        help="checkpoint prefix, .npz, or a folder such as model/best",
-    )
+    add_checkpoint_options(parser)
     add("--tfrecords", required=True, help="records: a folder, a file or a glob")
     add("--split", default="val", help="split of a folder of records")
-    add(
-        "--model",
-        choices=("fcn_32s", "fcn_16s", "fcn_8s"),
-        help="the checkpoint's model; None takes what was saved beside it",
-    )
     add_prediction_options(parser)
     add("--dataset", help="registered data set, for records without a manifest")
     add("--output-dir", type=Path, help="folder for metrics.json and confusion_matrix.png")

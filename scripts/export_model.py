@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.commands.options import add_checkpoint_options
 
 FORMATS = ("saved_model", "tflite", "tflite_int8", "onnx")
 
@@ -18,16 +19,7 @@ def main() -> None:
     """Parses the command line, exports, and prints how each file compares with the network."""
     parser = command_line.parser(__doc__)
     add = parser.add_argument
-    add(
-        "--checkpoint",
-        required=True,
-        help="checkpoint prefix, .npz, or a folder such as model/best",
-    )
-    add(
-        "--model",
-        choices=("fcn_32s", "fcn_16s", "fcn_8s"),
-        help="the checkpoint's model; None takes what was saved beside it",
-    )
+    add_checkpoint_options(parser)
     add("--output-dir", type=Path, required=True, help="folder for the exported files")
     add(
         "--formats",

@@ -11,8 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.commands.options import add_checkpoint_options, add_image_options
 from tf_image_segmentation.commands.prediction import add_prediction_options, chosen_prediction
-from tf_image_segmentation.datasets.decoding import MAX_PIXELS
 
 
 def main() -> None:
@@ -26,12 +26,7 @@ def main() -> None:
         metavar="IMAGE_OR_FOLDER",
         help="files, and folders of which all JPEG and PNG files are taken",
     )
-    add("--checkpoint", required=True, help="checkpoint, .npz, or a folder such as model/best")
-    add(
-        "--model",
-        choices=("fcn_32s", "fcn_16s", "fcn_8s"),
-        help="the checkpoint's model; None takes what was saved beside it",
-    )
+    add_checkpoint_options(parser)
     add("--output-dir", type=Path, required=True, help="folder for the results")
     add_prediction_options(parser)
     add("--dataset", help="registered data set that names the classes, where the checkpoint cannot")
@@ -39,14 +34,7 @@ def main() -> None:
     add("--skip-bad", action="store_true", help="go on after images that cannot be read")
     add("--resume", action="store_true", help="leave out images that have results already")
     add("--overwrite", action="store_true", help="replace results that are there")
-    add("--max-pixels", type=int, default=MAX_PIXELS, help="largest image, height times width")
-    add(
-        "--intensity-range",
-        nargs=2,
-        type=float,
-        metavar=("LOW", "HIGH"),
-        help="values of 16-bit images that become 0 and 255; None refuses such images",
-    )
+    add_image_options(parser)
     args = parser.parse_args()
 
     command_line.load_tensorflow()

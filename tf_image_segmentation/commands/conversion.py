@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.commands.options import add_image_options
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
-from tf_image_segmentation.datasets.decoding import MAX_PIXELS
 
 if TYPE_CHECKING:
     from tf_image_segmentation.tfrecords.manifest import Manifest
@@ -26,14 +26,7 @@ def add_conversion_arguments(parser: argparse.ArgumentParser) -> None:
     add("--skip-bad", action="store_true", help="leave bad samples out, listed in the manifest")
     add("--overwrite", action="store_true", help="replace records in --output-dir once all is done")
     add("--shuffle-seed", type=int, default=0, help="decides the order of the training records")
-    add("--max-pixels", type=int, default=MAX_PIXELS, help="largest image, height times width")
-    add(
-        "--intensity-range",
-        nargs=2,
-        type=float,
-        metavar=("LOW", "HIGH"),
-        help="values of 16-bit images that become 0 and 255; None refuses such images",
-    )
+    add_image_options(parser)
 
 
 def run_conversion(
