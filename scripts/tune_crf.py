@@ -11,7 +11,10 @@ where it was, and ends with best.json and the options for evaluate.py and predic
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
@@ -92,6 +95,16 @@ def views_in_words(args: argparse.Namespace) -> list[str]:
     return (scales if args.scales != [1.0] else []) + (["--flip"] if args.flip else [])
 
 
+@contextlib.contextmanager
+def saying_how_to_go_on(folder: Path) -> Iterator[None]:
+    """Says what a signal that ends the block leaves behind."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        print(f"{folder}: stopped before the end; the same command goes on", file=sys.stderr)
+        raise
+
+
 def main() -> None:
     """Parses the command line, predicts, searches and shows the result."""
     args = parse_arguments()
@@ -125,7 +138,10 @@ def main() -> None:
     }
     identity = preparation.identity(args.checkpoint, records, survey, settings)
     parts = split_images(len(survey.image_ids), args.images, args.seed)
-    with open_folder(args.output_dir, identity, info.num_classes, info.ignore_label) as folder:
+    with (
+        open_folder(args.output_dir, identity, info.num_classes, info.ignore_label) as folder,
+        saying_how_to_go_on(args.output_dir),
+    ):
         needed = cache.cache_bytes(survey.pixels, info.num_classes)
         print(preparation.check_space(folder.predictions, needed))
         preparation.fill(folder.predictions, records, survey, views, network)
