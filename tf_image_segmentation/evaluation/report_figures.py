@@ -118,5 +118,4 @@ def confusions(matrix: ConfusionMatrix, class_names: tuple[str, ...]) -> Picture
     names = tuple(
         n if len(n) <= _LONGEST_NAME else f"{n[: _LONGEST_NAME - 1]}…" for n in class_names
     )
-    with rc_context({"text.parse_math": False}):
-        return _encoded(confusion_figure(matrix, names), "png", "image/png")
+    return _encoded(confusion_figure(matrix, names), "png", "image/png")
