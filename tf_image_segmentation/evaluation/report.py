@@ -77,8 +77,8 @@ def confusion_figure(matrix: ConfusionMatrix, class_names: tuple[str, ...]) -> F
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     axes.set_xticks(range(len(class_names)), class_names, rotation=90)
     axes.set_yticks(range(len(class_names)), class_names)
-    for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):
-        text.set_parse_math(False)  # a "$" in the name of a class is nothing but that
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_parse_math(False)  # a "$" in the name of a class is nothing but that
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     for row, column in zip(*np.nonzero(shares >= 0.5), strict=True):
