@@ -1,9 +1,13 @@
 """Times the dense CRF in several worker processes against one.
 
-Each variant refines the same images, by the way that evaluation takes: images and probabilities go
-to the workers, refined probabilities come back, in order. The time includes starting the
-processes. One worker is this process. The results must be equal to the last bit for any number of
-workers. Variants take turns.
+Each variant refines the same images, in two ways:
+
+    passed  as evaluation does it: images and probabilities go to the workers through pipes, and
+            refined probabilities come back
+    files   as the search for parameters does it: workers read files, and labels come back
+
+The time includes starting the processes; one worker is this process. Within a way, the results
+must be equal to the last bit for any number of workers. Variants take turns.
 
 Images are crops of scikit-image's sample pictures at a usual size of PASCAL VOC, with probabilities
 of 21 classes that are made from a seed; or those of records, with the probabilities of a network.
@@ -19,23 +23,29 @@ import hashlib
 import os
 import resource
 import sys
+import tempfile
 import time
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from turns import Turn, print_table, take_turns
+from turns import Turn, Turns, print_table, take_turns
 
 from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.crf import CrfParameters, check_installed, refine_pair
+from tf_image_segmentation.crf_search import cache
+from tf_image_segmentation.crf_search.refining import Task, refine_cached
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.parallel import map_in_order
 
 CLASSES, HEIGHT, WIDTH = 21, 375, 500
 CELLS = 6, 8  # of scores, which are enlarged to an image
 
+Item = TypeVar("Item")
 # Image, uint8 [height, width, 3], and probabilities, float32 [height, width, classes].
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -90,11 +100,28 @@ def predicted_pairs(checkpoint: str, tfrecords: str, split: str, count: int) -> 
     return [(image, predict_probabilities(network, image)) for image in images]
 
 
-def refine_all(pairs: Sequence[Pair], workers: int) -> tuple[str, Turn]:
-    """Returns a checksum of all refined probabilities, and what refining them took."""
+def store_pairs(pairs: Sequence[Pair], folder: Path) -> list[Task]:
+    """Writes a file for each image, and returns what workers do with them."""
+    tasks = []
+    for number, (image, probabilities) in enumerate(pairs):
+        file = cache.cache_file(folder, number)
+        labels = probabilities.argmax(axis=-1).astype(np.uint8)
+        cache.store(file, image, labels, labels, probabilities)
+        tasks.append(Task(file, CrfParameters()))
+    return tasks
+
+
+def refine_file(task: Task) -> np.ndarray:
+    """Returns the refined labels of an image in a file."""
+    return refine_cached(task).labels
+
+
+def refine_all(
+    items: Iterable[Item], refine: Callable[[Item], np.ndarray | None], workers: int
+) -> tuple[str, Turn]:
+    """Returns a checksum of all that ``refine`` returns, and what it took."""
     digest, start, cpu_start = hashlib.sha256(), time.perf_counter(), _cpu_seconds()
-    refine = partial(refine_pair, parameters=CrfParameters())
-    with contextlib.closing(map_in_order(pairs, refine, workers)) as results:
+    with contextlib.closing(map_in_order(items, refine, workers)) as results:
         for refined in results:
             if isinstance(refined, DataError):
                 raise refined
@@ -110,13 +137,29 @@ def _cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def name_of(workers: int) -> str:
-    """Returns what the table calls a number of workers."""
-    return f"{workers} worker{'s' if workers > 1 else ''}"
+def run(pairs: Sequence[Pair], numbers: Sequence[int], rounds: int, folder: Path) -> Turns:
+    """Lets all variants take turns, and ends the program where results differ."""
+    ways: dict[str, Callable[[int], tuple[str, Turn]]] = {
+        "passed": partial(refine_all, pairs, partial(refine_pair, parameters=CrfParameters())),
+        "files": partial(refine_all, store_pairs(pairs, folder), refine_file),
+    }
+    checksums: dict[str, set[str]] = {way: set() for way in ways}
+
+    def turn(way: str, workers: int) -> Turn:
+        checksum, taken = ways[way](workers)
+        checksums[way].add(checksum)
+        return taken
+
+    variants = {f"{way}, {n}": partial(turn, way, n) for way in ways for n in numbers}
+    turns = take_turns(variants, rounds)
+    for way, found in checksums.items():
+        if len(found) > 1:
+            sys.exit(f"error: {way}: results differ between numbers of workers")
+    return turns
 
 
 def main() -> None:
-    """Makes the images, lets all numbers of workers refine them, compares and prints a table."""
+    """Makes the images, lets all variants refine them, compares and prints a table."""
     args = parse_arguments()
     check_installed()
     if args.checkpoint is not None:
@@ -125,19 +168,11 @@ def main() -> None:
         rng = np.random.default_rng(args.seed)
         pairs = [make_pair(rng) for _ in range(args.count)]
     numbers = list(dict.fromkeys([1, *args.workers]))
-    checksums: dict[int, set[str]] = {workers: set() for workers in numbers}
-
-    def refine(workers: int) -> Turn:
-        checksum, turn = refine_all(pairs, workers)
-        checksums[workers].add(checksum)
-        return turn
-
-    turns = take_turns({name_of(n): partial(refine, n) for n in numbers}, args.rounds)
-    if len(set().union(*checksums.values())) > 1:
-        sys.exit(f"error: results differ between numbers of workers: {checksums}")
+    with tempfile.TemporaryDirectory() as folder:
+        turns = run(pairs, numbers, args.rounds, Path(folder))
     height, width, classes = pairs[0][1].shape
     title = f"dense CRF of {len(pairs)} images, the first of {height} x {width}, {classes} classes"
-    print_table(title, turns, len(pairs), name_of(1))
+    print_table(f"{title}; way and workers", turns, len(pairs), "passed, 1")
     load = os.getloadavg()[0]
     print(f"all results are equal; {os.cpu_count()} cores, load {load:.1f} in the last minute")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 
-from tf_image_segmentation.crf import refine
+from tf_image_segmentation.crf import CrfParameters, refine, refine_pair
 from tf_image_segmentation.models import Network, fcn_32s
 
 
@@ -38,13 +39,32 @@ def test_images_and_probabilities_are_such_as_the_crf_takes(crf_workers, pairs):
     assert not np.array_equal(pairs[0][0], pairs[1][0])
 
 
-def test_any_number_of_workers_gives_what_refining_one_by_one_gives(crf_workers, pairs):
+def test_any_number_of_workers_gives_what_refining_one_by_one_gives(
+    crf_workers, pairs, tmp_path, capsys
+):
     pytest.importorskip("pydensecrf")
-    expected = hashlib.sha256(b"".join(refine(*pair).tobytes() for pair in pairs)).hexdigest()
+    one_by_one = [refine(*pair) for pair in pairs]
+    expected = hashlib.sha256(b"".join(refined.tobytes() for refined in one_by_one)).hexdigest()
+    passed = partial(refine_pair, parameters=CrfParameters())
     for workers in (1, 2):
-        checksum, turn = crf_workers.refine_all(pairs, workers)
+        checksum, turn = crf_workers.refine_all(pairs, passed, workers)
         assert checksum == expected
         assert turn.seconds > 0 and turn.cpu_seconds > 0
+    turns = crf_workers.run(pairs, [1, 2], 2, tmp_path)
+    assert list(turns) == ["passed, 1", "passed, 2", "files, 1", "files, 2"]
+    assert all(len(taken) == 2 for taken in turns.values())
+    for task, refined in zip(crf_workers.store_pairs(pairs, tmp_path), one_by_one, strict=True):
+        differing = crf_workers.refine_file(task) != refined.argmax(axis=-1)
+        assert np.count_nonzero(differing) < 5  # the files have half the digits
+
+
+def test_results_that_differ_end_the_program(crf_workers, pairs, tmp_path, monkeypatch):
+    pytest.importorskip("pydensecrf")
+    results = iter(range(100))
+    monkeypatch.setattr(crf_workers, "refine_file", lambda task: np.array(next(results)))
+    with pytest.raises(SystemExit) as end:
+        crf_workers.run(pairs, [1], 2, tmp_path)
+    assert str(end.value) == "error: files: results differ between numbers of workers"
 
 
 def test_pairs_of_a_network_are_its_predictions(crf_workers, tmp_path):
