@@ -126,6 +126,13 @@ def test_large_overlays_are_shrunk_and_labels_are_not(tmp_path):
     assert Image.open(tmp_path / "out" / "x_overlay.jpg").width < 2048 + 400
 
 
+def test_a_large_image_has_a_progress_bar_of_its_own(tmp_path, capsys):
+    Image.fromarray(picture(70, 100)).save(tmp_path / "x.png")
+    jobs = find_jobs([tmp_path / "x.png"], tmp_path / "out")
+    Predictor(Reds(), Views(window=32, overlap=8)).run(jobs)
+    assert "/7.00k" in capsys.readouterr().err
+
+
 def test_a_bad_image_stops_or_is_skipped_and_named(folder, tmp_path):  # fault 1
     data = (folder / "b.png").read_bytes()
     (folder / "b.png").write_bytes(data[: len(data) // 2])

@@ -170,6 +170,8 @@ class Predictor:
             for name, image, blocks in predict_each(
                 self.network, images, self.views, self.crf, self.probabilities
             ):
+                if progress and not self.views.whole(image):
+                    blocks = _with_progress(blocks, image)
                 self._write(by_name[name], image, blocks, staging)
                 bar.update()
             bar.update(len(skipped))
@@ -212,6 +214,15 @@ class Predictor:
         (staging / "overlay.jpg").replace(job.path("_overlay.jpg"))
         palette_image(labels, palette).save(staging / "labels.png")
         (staging / "labels.png").replace(job.labels)
+
+
+def _with_progress(blocks: Iterable[Block], image: np.ndarray) -> Iterator[Block]:
+    """Shows how much of a large image is done."""
+    pixels = image.shape[0] * image.shape[1]
+    with tqdm(total=pixels, desc="windows", unit="pixel", unit_scale=True, leave=False) as bar:
+        for block in blocks:
+            yield block
+            bar.update(block.labels.size)
 
 
 def _finish_npz(staging: Path, class_names: Sequence[str]) -> Path:
