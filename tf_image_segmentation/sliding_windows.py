@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 # What the scores of the windows that are under way may take.
-_BUFFER_BYTES = 2**29
+_BUFFER_BYTES = 2**28
 
 
 def window_starts(length: int, window: int, overlap: int) -> list[int]:
@@ -86,9 +86,10 @@ def _blend_slab(
                 continue
             scores = score(image[top : top + window, left : left + window])
             inside = slice(first - left, end - left)
-            weight = weights[:, np.newaxis] * across[np.newaxis, inside]
             target = sums[:, first - slab.start : end - slab.start]
-            target += weight[..., np.newaxis] * scores[:, inside]
+            # Row by row: a product of the size of a window would be one more of its kind to hold.
+            for row, weight in enumerate(weights):
+                target[row] += weight * across[inside, np.newaxis] * scores[row, inside]
         # Rows above the next windows are complete.
         below = tops[number + 1] if number + 1 < len(tops) else height
         done = below - top
