@@ -88,6 +88,7 @@ def main() -> None:
         command = [sys.executable, str(PREDICT), str(folder / "large.jpg"), "--overwrite"]
         command += ["--checkpoint", str(folder / "model"), "--output-dir", str(folder / "out")]
         seconds, peak = run_limited(command, round(args.limit * 2**30))
+        Image.MAX_IMAGE_PIXELS = None  # what follows opens what this program has made
         with Image.open(folder / "out" / "large_labels.png") as labels:
             assert labels.size == (width, height)
         print(f"{width} x {height}: {seconds:.0f} s, peak resident memory {peak / 2**30:.2f} GiB")
