@@ -235,7 +235,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"report.html: cannot be written \(File exists: .*file\)"):
         HtmlReport(tmp_path / "file" / "report.html", FACTS, INFO)
     with pytest.raises(DataError, match=r"cannot be written \(File name too long"):
-        HtmlReport(tmp_path / ("x" * 250), FACTS, INFO)
+        HtmlReport(tmp_path / ("x" * 254), FACTS, INFO)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
