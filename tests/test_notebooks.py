@@ -47,6 +47,7 @@ def test_notebook_runs(path, tmp_path):
         notebook,
         timeout=300,
         kernel_name="python3",
+        shutdown_kernel="immediate",  # nothing is left to be saved
         resources={"metadata": {"path": str(tmp_path)}},  # where it writes what it should not
     )
     client.execute(env={**os.environ, "TMPDIR": str(tmp_path)})
