@@ -35,7 +35,11 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["tf_image_segmentation*"]),
-    package_data={"tf_image_segmentation.evaluation": ["report.html", "report.css"]},
+    package_data={
+        "tf_image_segmentation.evaluation": ["report.html", "report.css"],
+        "tf_image_segmentation.inspection": ["inspection.html", "inspection.css"],
+        "tf_image_segmentation.pages": ["page.html", "page.css", "parts.html"],
+    },
     install_requires=REQUIREMENTS.pop(""),
     extras_require=REQUIREMENTS,
 )

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from report_examples import FACTS, Page, evaluation_of, predictions, write_report
+from html_page import Page
+from report_examples import FACTS, evaluation_of, predictions, write_report
 from small_records import INFO
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo

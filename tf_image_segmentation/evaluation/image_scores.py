@@ -10,7 +10,7 @@ import numpy as np
 from tf_image_segmentation.datasets.dataset import DatasetInfo
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
 from tf_image_segmentation.evaluation.evaluator import Prediction
-from tf_image_segmentation.evaluation.pictures import Picture, painted, photo
+from tf_image_segmentation.pages.pictures import Picture, painted, photo
 
 
 @dataclass(frozen=True)

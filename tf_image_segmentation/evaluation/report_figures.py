@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.evaluation.pictures import Picture
 from tf_image_segmentation.evaluation.report import confusion_figure
+from tf_image_segmentation.pages.pictures import Picture
 
 _BEFORE, _AFTER = "#b35806", "#2166ac"
 _BINS = 40

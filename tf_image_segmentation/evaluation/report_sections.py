@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,10 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo
 from tf_image_segmentation.evaluation import report_figures as figures
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
 from tf_image_segmentation.evaluation.image_scores import ImageScores, ScoredImage
-from tf_image_segmentation.evaluation.pictures import HATCH_COLOUR, Picture
 from tf_image_segmentation.evaluation.published import published, why_not_published
 from tf_image_segmentation.evaluation.report import percent
-from tf_image_segmentation.visualization import IGNORE_COLOUR
+from tf_image_segmentation.pages.colours import css_colour
+from tf_image_segmentation.pages.pictures import Picture
 
 Fields = dict[str, Any]
 
@@ -27,15 +27,6 @@ METRICS = {
 }
 _NEAR_BOUNDARIES = ("pixel_accuracy", "mean_iou")
 _NUM_CONFUSIONS = 5
-
-
-def _css_colour(colour: Sequence[int]) -> str:
-    red, green, blue = colour
-    return f"rgb({red} {green} {blue})"
-
-
-IGNORED = {"stripe": _css_colour(HATCH_COLOUR), "ground": _css_colour(IGNORE_COLOUR)}
-"""Colours of ignored pixels."""
 
 
 def environment(facts: Mapping[str, Any]) -> str:
@@ -99,7 +90,7 @@ def classes(
         rows.append(
             {
                 "name": name,
-                "colour": _css_colour(info.palette[label]),
+                "colour": css_colour(info.palette[label]),
                 "share": "-" if absent else percent(shares[label]),
                 "iou": percent(iou),
                 "accuracy": percent(accuracy),
@@ -204,7 +195,7 @@ def shown_image(image: ScoredImage, info: DatasetInfo) -> Fields:
     legend = [
         {
             "name": info.class_names[label],
-            "colour": _css_colour(info.palette[label]),
+            "colour": css_colour(info.palette[label]),
             "iou": percent(iou),
         }
         for label, iou in image.class_ious.items()

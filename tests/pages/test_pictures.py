@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from small_records import INFO
 
-from tf_image_segmentation.evaluation.pictures import HATCH_COLOUR, Picture, painted, photo
+from tf_image_segmentation.pages.pictures import HATCH_COLOUR, Picture, painted, photo
 from tf_image_segmentation.visualization import IGNORE_COLOUR
 
 Colours = set[tuple[int, ...]]

@@ -1,0 +1,69 @@
+"""Fills a template and writes the page, in one step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from tf_image_segmentation.errors import DataError
+
+
+def render(package: str, template: str, values: Mapping[str, Any]) -> str:
+    """Returns a page: a package's template, which extends ``page.html`` of this one, filled.
+
+    Everything that is filled in is text and never markup, whatever it holds.
+
+    Args:
+        package: full name of the package whose folder holds the template.
+        template: name of its file.
+        values: what the template names; all of it must be there.
+    """
+    loaders = [PackageLoader(name, ".") for name in (package, "tf_image_segmentation.pages")]
+    environment = Environment(
+        loader=ChoiceLoader(loaders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(values)
+
+
+def write_page(path: Path, page: str) -> None:
+    """Writes a page in one step: until it is whole, an older one stays.
+
+    Raises:
+        OSError: the disk fails.
+    """
+    with _temporary(path) as temporary:
+        # Paths and names may hold what no encoding can write.
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
+        temporary.replace(path)
+
+
+def check_writable(path: Path) -> None:
+    """Raises a DataError unless a page can be written to ``path``; makes its folder."""
+    way_out = "name another file with --report"
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: is not a file; {way_out}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary(path) as temporary:
+            temporary.touch()
+    except OSError as error:
+        reason = f"{error.strerror}: {error.filename}"
+        raise DataError(f"{path}: cannot be written ({reason}); {way_out}") from error
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
