@@ -26,6 +26,8 @@ from voc_stand_in import SBD, VOC, make_stand_in
 from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.datasets import pascal_voc_sbd
 from tf_image_segmentation.datasets.dataset import Sample
+from tf_image_segmentation.datasets.decoding import MAX_PIXELS
+from tf_image_segmentation.datasets.masks import read_mask
 
 Splits = Mapping[str, Sequence[Sample]]
 
@@ -57,8 +59,8 @@ def convert_classic(samples_by_split: Splits, out: Path) -> None:
         with tf.io.TFRecordWriter(str(out / f"{split}.tfrecords")) as writer:
             for sample in samples:
                 image = np.array(Image.open(sample.image))
-                read = sample.read_mask or Image.open
-                mask = np.array(read(sample.mask))
+                read = sample.read_mask or read_mask
+                mask = read(sample.mask, max_pixels=MAX_PIXELS)
                 fields = {
                     "height": feature(image.shape[0]),
                     "width": feature(image.shape[1]),

@@ -45,7 +45,7 @@ def main() -> None:
     """Parses the command line and converts."""
     arguments = parse_arguments()
     dataset = get_dataset(arguments.name)
-    info = dataset.info
+    info = dataset.describe(arguments.root)
     if arguments.mask_encoding is not None:
         info = replace(info, mask_encoding=arguments.mask_encoding)
     splits = arguments.splits or list(info.splits)

@@ -43,7 +43,9 @@ def test_segmentation_is_read_back(tmp_path, compressed):
     mask = read_sbd_mask(path)
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, ids)
-    np.testing.assert_array_equal(read_class_ids(Sample("a", path, path, read_sbd_mask), INFO), ids)
+    np.testing.assert_array_equal(
+        read_class_ids(Sample("a", path, path, read_mask=read_sbd_mask), INFO), ids
+    )
 
 
 # fault 27
@@ -122,7 +124,7 @@ def test_missing_mat_and_bad_ids_name_the_file(tmp_path):
         read_sbd_mask(tmp_path / "absent.mat")
     path = save_mat(tmp_path / "a.mat", np.array([[0, 21]], np.uint8))
     with pytest.raises(DataError, match=r"a\.mat: holds ids .*21 \(1 pixel\)"):
-        read_class_ids(Sample("a", path, path, read_sbd_mask), INFO)
+        read_class_ids(Sample("a", path, path, read_mask=read_sbd_mask), INFO)
 
 
 def test_samples_in_list_order_and_picklable(root):
@@ -161,7 +163,7 @@ def test_real_masks_survive_the_mat_format(shared_data, tmp_path):
         expected = np.asarray(Image.open(path))  # palette indices
         from_png = read_class_ids(Sample(path.stem, path, path), INFO)
         mat = save_mat(tmp_path / "mask.mat", from_png, do_compression=True)
-        from_mat = read_class_ids(Sample(path.stem, path, mat, read_sbd_mask), INFO)
+        from_mat = read_class_ids(Sample(path.stem, path, mat, read_mask=read_sbd_mask), INFO)
         np.testing.assert_array_equal(from_png, expected)
         np.testing.assert_array_equal(from_mat, expected)
         assert expected.max() <= 20  # SBD has no 255

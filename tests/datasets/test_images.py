@@ -166,7 +166,7 @@ def test_16_bit_png_needs_an_intensity_range(write_png, colour_type, channels):
     values = np.array([[0, 1000, 2000, 4000, 3999, 65535]])[..., None] + np.arange(channels)
     values = values.clip(max=65535)
     path = write_png(values, 16, colour_type, "scan.png")
-    with pytest.raises(DataError, match=r"scan\.png: is a 16-bit PNG; give intensity_range="):
+    with pytest.raises(DataError, match=r"scan\.png: is a 16-bit image; give intensity_range="):
         read_image(path)
     expected = np.rint((values[..., :3].clip(1000, 4000) - 1000) / 3000 * 255)
     expected = np.broadcast_to(expected, (1, 6, 3))

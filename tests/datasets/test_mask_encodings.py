@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf_image_segmentation.datasets import Sample
+from tf_image_segmentation.datasets import DatasetInfo, Sample
 from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS, VOID_COLOURS, class_ids
 from tf_image_segmentation.datasets.masks import read_class_ids
 from tf_image_segmentation.errors import DataError
@@ -26,14 +27,20 @@ def test_ids_of_every_integer_type_pass(make_info, dtype):
 @pytest.mark.parametrize("encoding", sorted(MASK_ENCODINGS))
 def test_every_encoding_gives_int32(make_info, encoding):
     shape = (2, 3, 3) if encoding == "rgb" else (2, 3)
-    info = replace(make_info(mask_encoding=encoding), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+    info = replace(
+        make_info(mask_encoding=encoding),
+        palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)),
+        label_map={0: 1},
+    )
     ids = MASK_ENCODINGS[encoding](np.zeros(shape, np.uint8), info, PATH)
     assert ids.dtype == np.int32
     assert ids.shape == (2, 3)
 
 
 # fault 14: modulo 256 each of these would be a valid class
-@pytest.mark.parametrize("encoding", ["index", "index_with_void", "zero_is_void", "binary_255"])
+@pytest.mark.parametrize(
+    "encoding", ["index", "index_with_void", "zero_is_void", "binary_255", "threshold_128"]
+)
 @pytest.mark.parametrize("value", [256, 257, 2**32, 2**32 + 1, 2**63, -(2**32), -255, 65536 + 255])
 def test_nothing_wraps_into_a_class(make_info, encoding, value):
     stored = np.array([[0, value]], np.uint64 if value > 0 else np.int64)
@@ -201,3 +208,39 @@ def test_unknown_encoding_lists_the_choices(make_info):
 def test_odd_shapes_are_refused(make_info, shape):
     with pytest.raises(DataError, match=r"mask has shape .*must be \[height, width\]"):
         class_ids(np.zeros(shape, int), make_info(), PATH)
+
+
+# fault 18
+def test_a_label_map_gives_published_ids_and_refuses_values_that_it_lacks(make_info):
+    info = replace(make_info(mask_encoding="label_map"), label_map={7: 0, 300: 1, -1: 255, 0: 255})
+    stored = np.array([[7, 300, -1], [0, 7, 7]], np.int32)
+    np.testing.assert_array_equal(class_ids(stored, info, PATH), [[0, 1, 255], [255, 0, 0]])
+    stored[0, :2] = 1, 256 + 7
+    with pytest.raises(DataError, match=r"mask\.png: .* lacks: 1 \(1 pixel\), 263 \(1 pixel\)"):
+        class_ids(stored, info, PATH)
+    with pytest.raises(DataError, match="'label_map' needs a label_map"):
+        class_ids(stored, make_info(mask_encoding="label_map"), PATH)
+
+
+def test_a_label_map_travels_in_json(make_info):
+    info = replace(make_info(mask_encoding="label_map"), label_map={7: 0, -1: 255})
+    assert DatasetInfo.from_json(json.loads(json.dumps(info.to_json()))) == info
+    assert "label_map" not in make_info().to_json()
+
+
+# fault 13 and 17: for masks that JPEG or an RGB format has blurred, by name only
+def test_grey_is_cut_at_128(make_info):
+    stored = np.array([[0, 3, 127], [128, 250, 255]], np.uint8)
+    info = make_info(2, "threshold_128")
+    np.testing.assert_array_equal(class_ids(stored, info, PATH), [[0, 0, 0], [1, 1, 1]])
+    with pytest.raises(DataError, match=r"300 \(1 pixel\)"):
+        class_ids(np.array([[300, 0]]), info, PATH)
+
+
+@pytest.mark.parametrize("encoding", ["threshold_128", "binary_255"])
+def test_grey_may_be_stored_as_rgb_but_colours_are_refused(make_info, encoding):
+    grey = np.repeat(np.array([[[0], [255]]], np.uint8), 3, axis=2)
+    np.testing.assert_array_equal(class_ids(grey, make_info(2, encoding), PATH), [[0, 1]])
+    grey[0, 0, 1] = 9
+    with pytest.raises(DataError, match="is an RGB mask"):
+        class_ids(grey, make_info(2, encoding), PATH)

@@ -95,11 +95,11 @@ def test_large_truncated_and_animated_masks_are_refused(save, write_png):
         read_mask(path)
 
 
-def int32_mask(path):
+def int32_mask(path, *, max_pixels):
     return np.array([[0, 2, 300, -1]], np.int32)
 
 
-def float_mask(path):
+def float_mask(path, *, max_pixels):
     return np.zeros((2, 2), np.float32)
 
 
@@ -107,9 +107,9 @@ def float_mask(path):
 def test_a_reader_function_is_used_and_its_values_checked(tmp_path, make_info):
     path = tmp_path / "mask.npy"
     with pytest.raises(DataError, match=re.escape("-1 (1 pixel), 300 (1 pixel)")):
-        read_class_ids(Sample("a", path, path, int32_mask), make_info())
+        read_class_ids(Sample("a", path, path, read_mask=int32_mask), make_info())
     with pytest.raises(DataError, match="holds float32 values, not integers"):
-        read_class_ids(Sample("a", path, path, float_mask), make_info())
+        read_class_ids(Sample("a", path, path, read_mask=float_mask), make_info())
 
 
 def test_real_voc_masks(shared_data):

@@ -214,7 +214,7 @@ def test_all_void_masks_are_kept_counted_and_warned_about(
 def test_an_unreadable_file_is_a_bad_sample(
     info: DatasetInfo, splits: Splits, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fault 27
-    def broken(path: Path) -> np.ndarray:
+    def broken(path: Path, *, max_pixels: int) -> np.ndarray:
         raise OSError(errno.EIO, "Input/output error", str(path))
 
     splits["val"][1] = replace(splits["val"][1], read_mask=broken)

@@ -1,6 +1,13 @@
 """Data sets on disk: what exists. Importing this package registers every data set."""
 
-from tf_image_segmentation.datasets import berkeley_sbd, camvid, pascal_voc, pascal_voc_sbd, shapes
+from tf_image_segmentation.datasets import (
+    berkeley_sbd,
+    camvid,
+    isbi_em,
+    pascal_voc,
+    pascal_voc_sbd,
+    shapes,
+)
 from tf_image_segmentation.datasets.dataset import (
     Dataset,
     DatasetInfo,

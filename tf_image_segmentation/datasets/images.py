@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from tf_image_segmentation.datasets import decoding
-from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
+from tf_image_segmentation.datasets.dataset import DatasetInfo, Reader, Sample
 from tf_image_segmentation.datasets.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.masks import read_class_ids
 from tf_image_segmentation.errors import DataError
@@ -74,7 +74,12 @@ def read_sample(
     Raises:
         DataError: for everything that is wrong; the message names the file and the rule.
     """
-    image = read_image(sample.image, max_pixels=max_pixels, intensity_range=intensity_range)
+    image = read_image(
+        sample.image,
+        max_pixels=max_pixels,
+        intensity_range=intensity_range,
+        reader=sample.read_image,
+    )
     mask = read_class_ids(sample, info, max_pixels=max_pixels)
     _check_same_size(sample, image, mask)
     return CheckedSample(
@@ -87,6 +92,7 @@ def read_image(
     *,
     max_pixels: int = MAX_PIXELS,
     intensity_range: tuple[float, float] | None = None,
+    reader: Reader | None = None,
 ) -> EncodedImage:
     """Reads and fully decodes a JPEG or PNG file, known by its content and not by its name.
 
@@ -101,12 +107,18 @@ def read_image(
         intensity_range: ``(low, high)``, the values of a 16-bit image that become 0 and 255;
             between them the scale is linear, beyond them it is clipped. None refuses such images.
             8-bit images are left as they are.
+        reader: reads a file of another format, see `Sample.read_image`.
 
     Raises:
         DataError: if the file is something else, damaged, animated, too large, or 16-bit without
             an ``intensity_range``.
     """
-    pixels, original, turned = _decode(path, max_pixels, intensity_range)
+    path = Path(path)
+    if reader is None:
+        pixels, original, turned = _decode(path, max_pixels, intensity_range)
+    else:
+        values = _checked(path, reader(path, max_pixels=max_pixels))
+        pixels, original, turned = _rgb(path, values, intensity_range), None, 1
     if original is not None:
         kind = decoding.content_type(original).lower()
         return EncodedImage(original, kind, pixels.height, pixels.width)
@@ -138,7 +150,6 @@ def _decode(
     path: Path, max_pixels: int, intensity_range: tuple[float, float] | None
 ) -> tuple[Image.Image, bytes | None, int]:
     """Returns the upright RGB image, the file's bytes if they can be kept, and its orientation."""
-    path = Path(path)
     data = decoding.read_bytes(path)
     kind = decoding.content_type(data)
     if kind not in ("JPEG", "PNG"):
@@ -149,7 +160,8 @@ def _decode(
     stored = decoding.open_image(path, data, max_pixels)
     turned = decoding.orientation(stored)
     if kind == "PNG" and decoding.png_header(data).bit_depth == 16:
-        pixels = _eight_bits(path, data, stored, intensity_range)
+        _check_range(path, intensity_range)
+        pixels = _rgb(path, _sixteen_bits(path, data, stored), intensity_range)
     else:
         pixels = decoding.load(path, data, stored)
         if pixels.mode == "RGB" and turned == 1:
@@ -157,16 +169,10 @@ def _decode(
     return decoding.upright(pixels.convert("RGB"), turned), None, turned
 
 
-def _eight_bits(
-    path: Path,
-    data: bytes,
-    image: ImageFile.ImageFile,
-    intensity_range: tuple[float, float] | None,
-) -> Image.Image:
-    """Maps a 16-bit image to 8 bits, as `read_image` documents."""
+def _check_range(path: Path, intensity_range: tuple[float, float] | None) -> tuple[float, float]:
     if intensity_range is None:
         raise DataError(
-            f"{path}: is a 16-bit PNG; give intensity_range=(low, high) (--intensity-range), the "
+            f"{path}: is a 16-bit image; give intensity_range=(low, high) (--intensity-range), the "
             "values that become 0 and 255, or convert it to 8 bits"
         )
     low, high = intensity_range
@@ -174,9 +180,29 @@ def _eight_bits(
         raise DataError(
             f"{path}: cannot be mapped with intensity_range ({low}, {high}); low must be below high"
         )
-    values = _sixteen_bits(path, data, image).astype(np.float32)
-    scaled = np.rint((values - low) * (255 / (high - low))).clip(0, 255)
-    return Image.fromarray(scaled.astype(np.uint8))
+    return low, high
+
+
+def _rgb(
+    path: Path, values: np.ndarray, intensity_range: tuple[float, float] | None
+) -> Image.Image:
+    """Returns uint8 or uint16 values as an RGB image, 16 bits mapped as `read_image` documents."""
+    if values.dtype == np.uint16:
+        low, high = _check_range(path, intensity_range)
+        scaled = (values.astype(np.float32) - low) * (255 / (high - low))
+        values = np.rint(scaled).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(values).convert("RGB")
+
+
+def _checked(path: Path, values: np.ndarray) -> np.ndarray:
+    """Refuses what a reader may not return."""
+    fits = values.ndim == 2 or (values.ndim == 3 and values.shape[2] == 3)
+    if values.dtype not in (np.uint8, np.uint16) or not fits or not values.size:
+        raise DataError(
+            f"{path}: holds {values.dtype} values of shape {list(values.shape)}; images must be "
+            "8 or 16 bits, [height, width] or [height, width, 3]"
+        )
+    return np.ascontiguousarray(values)
 
 
 def _sixteen_bits(path: Path, data: bytes, image: ImageFile.ImageFile) -> np.ndarray:

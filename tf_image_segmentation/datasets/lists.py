@@ -159,10 +159,11 @@ def check_disjoint(splits: Mapping[str, Iterable[str]]) -> None:
 
 
 def missing_files(samples: Iterable[Sample]) -> dict[str, str]:
-    """Returns which files are missing, by image id; samples that have both are left out."""
+    """Returns which files are missing, by image id; samples that have all are left out."""
     missing = {}
     for sample in samples:
-        absent = [str(path) for path in (sample.image, sample.mask) if not path.is_file()]
+        paths = dict.fromkeys((sample.image, sample.mask, *sample.extra_files))
+        absent = [str(path) for path in paths if not path.is_file()]
         if absent:
             missing[sample.image_id] = ", ".join(f"{path}: missing" for path in absent)
     return missing

@@ -72,9 +72,40 @@ def _zero_is_void(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray
     return np.where(ids == 0, np.int32(info.ignore_label), ids - 1)
 
 
+def _grey(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+    """Returns ``mask`` as int32 [height, width]; RGB is fine where the three channels are equal."""
+    if mask.ndim == 3 and (mask == mask[:, :, :1]).all():
+        mask = mask[:, :, 0]
+    return _single_channel(mask, info, path)
+
+
+def _threshold_128(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+    """8-bit grey, as a JPEG leaves of a black and white mask: 128 and more are class 1."""
+    values = _grey(mask, info, path)
+    beyond = (values < 0) | (values > 255)
+    if beyond.any():
+        raise _unknown_ids(values[beyond], info, path)
+    return (values >= 128).astype(np.int32)
+
+
+def _label_map(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+    """``info.label_map`` has the class id, or the ignore label, of each stored value."""
+    ids = _single_channel(mask, info, path)
+    if not info.label_map:
+        raise DataError(
+            f"{path}: mask_encoding 'label_map' needs a label_map; data set {info.name!r} has none"
+        )
+    stored = np.array(sorted(info.label_map))
+    nearest = np.searchsorted(stored, ids).clip(max=len(stored) - 1)
+    unknown = stored[nearest] != ids
+    if unknown.any():
+        raise _unknown_values(ids[unknown], info, path)
+    return np.array([info.label_map[value] for value in stored.tolist()], np.int32)[nearest]
+
+
 def _binary_255(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     """0 is class 0 and 255 is class 1."""
-    ids = _single_channel(mask, info, path)
+    ids = _grey(mask, info, path)
     beyond = (ids != 0) & (ids != 255)
     if beyond.any():
         raise _unknown_ids(ids[beyond], info, path)
@@ -127,6 +158,8 @@ MASK_ENCODINGS: Mapping[str, MaskEncoding] = {
     "rgb": _rgb,
     "zero_is_void": _zero_is_void,
     "binary_255": _binary_255,
+    "threshold_128": _threshold_128,
+    "label_map": _label_map,
 }
 """How mask files store classes: each maps stored values to class ids, int32 [height, width]."""
 
@@ -200,6 +233,13 @@ def _unknown_ids(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError
     if info.mask_encoding == "index" and np.all(values == info.num_classes):
         return DataError(f"{message}; if 0 is void in this set, use mask_encoding='zero_is_void'")
     return DataError(f"{message}; correct the mask, or the classes of its DatasetInfo")
+
+
+def _unknown_values(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
+    return DataError(
+        f"{path}: holds values that the label map of data set {info.name!r} lacks: "
+        f"{_counts(values, str)}; correct the mask, or add them to the map"
+    )
 
 
 def _unknown_colours(packed: np.ndarray, info: DatasetInfo, path: Path) -> DataError:

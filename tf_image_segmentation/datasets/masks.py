@@ -81,8 +81,5 @@ def read_class_ids(
     sample: Sample, info: DatasetInfo, *, max_pixels: int = decoding.MAX_PIXELS
 ) -> np.ndarray:
     """Reads the mask of ``sample`` as class ids, uint8 [height, width]; see `class_ids`."""
-    if sample.read_mask is None:
-        mask = read_mask(sample.mask, max_pixels=max_pixels)
-    else:
-        mask = sample.read_mask(sample.mask)
-    return class_ids(mask, info, sample.mask)
+    read = sample.read_mask or read_mask
+    return class_ids(read(sample.mask, max_pixels=max_pixels), info, sample.mask)

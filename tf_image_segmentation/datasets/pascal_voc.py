@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, register
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
+from tf_image_segmentation.datasets.source import Archive, Source
 from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
 
 LISTS = "ImageSets/Segmentation"
@@ -36,11 +37,6 @@ CLASS_NAMES = (
 )
 
 
-# Home page: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/
-# Layout, below .../VOCdevkit/VOC2012:
-#   ImageSets/Segmentation/{train,val}.txt   ids
-#   JPEGImages/<id>.jpg                      images, sides up to 500 pixels
-#   SegmentationClass/<id>.png               palette masks
 # 255 marks a border some 5 pixels wide round every object, and objects too hard to label.
 INFO = DatasetInfo(
     name="pascal_voc",
@@ -48,6 +44,31 @@ INFO = DatasetInfo(
     palette=voc_colour_map(len(CLASS_NAMES)),
     ignore_label=255,
     splits={"train": 1464, "val": 1449},
+)
+
+SOURCE = Source(
+    home_page="http://host.robots.ox.ac.uk/pascal/VOC/voc2012/",
+    licence="images under the terms of Flickr, for research",
+    citation="Everingham et al., The PASCAL Visual Object Classes Challenge: A Retrospective, "
+    "IJCV 2015",
+    layout="""\
+VOCdevkit/VOC2012/ImageSets/Segmentation/{train,val}.txt   ids
+VOCdevkit/VOC2012/JPEGImages/<id>.jpg                      images, sides up to 500 pixels
+VOCdevkit/VOC2012/SegmentationClass/<id>.png               palette masks""",
+    archives=(
+        Archive(
+            url="http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
+            checksum="md5:6cd6e144f989b92b3379bac3b3de84fd",
+            product="VOCdevkit/VOC2012",
+            required=(
+                "JPEGImages",
+                "SegmentationClass",
+                "ImageSets/Segmentation/train.txt",
+                "ImageSets/Segmentation/val.txt",
+            ),
+            max_bytes=4 * 10**9,
+        ),
+    ),
 )
 
 
@@ -73,7 +94,7 @@ def voc_mask(root: Path, image_id: str) -> Path:
     return resolve_inside(root / "SegmentationClass", f"{image_id}.png")
 
 
-@register(INFO)
+@register(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train" or "val" in list order; ``root`` is .../VOCdevkit/VOC2012."""
     choose("split", split, INFO.splits)

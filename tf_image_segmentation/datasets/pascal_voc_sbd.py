@@ -9,6 +9,7 @@ from pathlib import Path
 from tf_image_segmentation.datasets import berkeley_sbd, pascal_voc
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, register
 from tf_image_segmentation.datasets.lists import check_disjoint
+from tf_image_segmentation.datasets.source import Source
 
 DEFAULT_MODE = 2
 
@@ -24,9 +25,16 @@ SIZES: Mapping[int, Mapping[str, int]] = {
     3: {"train": 11685, "val": 346},
 }
 
-# Home pages and layouts: see pascal_voc and berkeley_sbd. The root holds VOCdevkit/VOC2012 and
-# benchmark_RELEASE/dataset. SBD masks are mixed with VOC ones: only the latter have the 255 border.
+# SBD masks are mixed with VOC ones: only the latter have the 255 border.
 INFO = replace(pascal_voc.INFO, name="pascal_voc_sbd", splits=SIZES[DEFAULT_MODE])
+
+SOURCE = Source(
+    home_page=pascal_voc.SOURCE.home_page,
+    licence=pascal_voc.SOURCE.licence,
+    citation=f"{pascal_voc.SOURCE.citation}; {berkeley_sbd.SOURCE.citation}",
+    layout=f"{pascal_voc.SOURCE.layout}\n{berkeley_sbd.SOURCE.layout}",
+    archives=(*pascal_voc.SOURCE.archives, *berkeley_sbd.SOURCE.archives),
+)
 
 
 def info_for_mode(mode: int) -> DatasetInfo:
@@ -102,7 +110,7 @@ def union_samples(voc_root: Path, sbd_root: Path, mode: int) -> dict[str, list[S
     }
 
 
-@register(INFO)
+@register(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of mode 2; ``root`` holds VOCdevkit and benchmark_RELEASE."""
     choose("split", split, INFO.splits)

@@ -9,6 +9,7 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, 
 from tf_image_segmentation.datasets.pascal_voc_sbd import union_samples
 from tf_image_segmentation.datasets.shapes_drawing import IGNORE_LABEL, SBD_FOLDER, VOC_FOLDER
 from tf_image_segmentation.datasets.shapes_scene import SHAPE_CLASSES
+from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
 
 CLASS_NAMES = ("background", *SHAPE_CLASSES)
@@ -22,8 +23,16 @@ INFO = DatasetInfo(
 )
 MODE = 2
 
+SOURCE = Source(
+    home_page="",
+    licence="MIT, as this package",
+    citation="",
+    layout="VOCdevkit/VOC2012 and benchmark_RELEASE/dataset, as in VOC 2012 and SBD",
+    how_to_get="Draw it: python scripts/make_shapes.py",
+)
 
-@register(INFO)
+
+@register(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of the union of VOC and SBD in mode 2, sorted by id.
 

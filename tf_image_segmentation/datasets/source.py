@@ -1,0 +1,55 @@
+"""Where a data set comes from: who made it, under which terms, and how to get it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A published file that can be fetched without an account.
+
+    Attributes:
+        url: its address.
+        checksum: as published, ``"md5:..."`` or ``"sha256:..."``; None where none is published.
+        product: path of the file or folder inside the archive that is wanted, which is also its
+            path below the folder that is filled; ``"."`` is everything.
+        folder: where below that folder the archive is unpacked.
+        required: paths below ``product`` without which it is not whole.
+        max_bytes: the most that it may unpack to.
+        filename: its name on disk; None takes the end of the address.
+    """
+
+    url: str
+    checksum: str | None = None
+    product: str = "."
+    folder: str = "."
+    required: tuple[str, ...] = ()
+    max_bytes: int = 8 * 10**9
+    filename: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the file on disk, whatever mirror it comes from."""
+        return self.filename or self.url.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set comes from.
+
+    Attributes:
+        home_page: address of the data set's own page.
+        licence: terms of use in a few words, "research only" for example.
+        citation: the publication to cite.
+        layout: the files below the root, a line each, as they must lie.
+        how_to_get: what to fetch by hand and where to put it, where ``archives`` is empty.
+        archives: what can be fetched without an account.
+    """
+
+    home_page: str
+    licence: str
+    citation: str
+    layout: str
+    how_to_get: str = ""
+    archives: tuple[Archive, ...] = ()
