@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from tf_image_segmentation.datasets import Sample
 from tf_image_segmentation.datasets.images import decode_image, read_image, read_sample
+from tf_image_segmentation.datasets.masks import read_mask
 from tf_image_segmentation.errors import DataError
 
 
@@ -62,6 +63,22 @@ def test_flipped_bit_in_png_is_refused(save):
     Image.open(path).load()
     with pytest.raises(DataError, match=r"a\.png: is a truncated or damaged PNG"):
         read_image(path)
+
+
+# fault 1
+def test_damaged_pixels_whose_checksum_is_right_are_refused(tmp_path, save):
+    data = save("whole.png").read_bytes()
+    start = data.index(b"IDAT")
+    (length,) = struct.unpack(">I", data[start - 4 : start])
+    content = bytearray(data[start : start + 4 + length])
+    content[-8:] = bytes(8)
+    checksum = struct.pack(">I", zlib.crc32(content))
+    path = tmp_path / "a.png"
+    path.write_bytes(data[:start] + content + checksum + data[start + 8 + length :])
+    with pytest.raises(DataError, match=r"a\.png: is a truncated or damaged PNG"):
+        read_image(path)
+    with pytest.raises(DataError, match=r"a\.png: is a truncated or damaged PNG"):
+        read_mask(path)
 
 
 # fault 1

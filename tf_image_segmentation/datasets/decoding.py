@@ -157,7 +157,12 @@ def _broken(path: Path, data: bytes, error: Exception) -> DataError:
 
 
 def orientation(image: Image.Image) -> int:
-    """Returns the EXIF orientation, 1 to 8; 1 (upright) if there is none that can be read."""
+    """Returns the EXIF orientation, 1 to 8; 1 (upright) if there is none that can be read.
+
+    Args:
+        image: what `load` returned. For EXIF that follows the pixels of a PNG Pillow decodes these,
+            and damage found here would be lost.
+    """
     try:
         value = image.getexif().get(_EXIF_ORIENTATION, 1)
     # Cameras and editors write broken EXIF blocks; viewers ignore those, and so does this.

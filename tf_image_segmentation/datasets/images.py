@@ -158,14 +158,14 @@ def _decode(
             "it out of the list"
         )
     stored = decoding.open_image(path, data, max_pixels)
-    turned = decoding.orientation(stored)
     if kind == "PNG" and decoding.png_header(data).bit_depth == 16:
         _check_range(path, intensity_range)
         pixels = _rgb(path, _sixteen_bits(path, data, stored), intensity_range)
     else:
         pixels = decoding.load(path, data, stored)
-        if pixels.mode == "RGB" and turned == 1:
-            return pixels, data, turned
+    turned = decoding.orientation(stored)
+    if pixels is stored and pixels.mode == "RGB" and turned == 1:
+        return pixels, data, turned
     return decoding.upright(pixels.convert("RGB"), turned), None, turned
 
 

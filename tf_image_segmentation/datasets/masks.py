@@ -45,12 +45,12 @@ def read_mask(path: Path, *, max_pixels: int = decoding.MAX_PIXELS) -> np.ndarra
     image = decoding.open_image(path, data, max_pixels)
     header = decoding.png_header(data)
     _check_storage(path, header)
+    values = np.asarray(decoding.load(path, data, image))
     if decoding.orientation(image) != 1:
         raise DataError(
             f"{path}: the mask has an EXIF orientation other than 1, which few programs obey; "
             "rotate its pixels and remove the tag"
         )
-    values = np.asarray(decoding.load(path, data, image))
     if header.colour_type in (decoding.RGB, decoding.RGBA):
         return values[:, :, :3]
     if header.colour_type == decoding.GREY and header.bit_depth < 8:
