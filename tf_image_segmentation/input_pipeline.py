@@ -4,6 +4,9 @@ The examples of a run are numbered 0, 1, 2, ... across epochs. The seed and the 
 decide the order within it; the seed and the number of an example decide its augmentation. So a run
 that resumes at step s starts with example s * batch_size and sees what an uninterrupted run would
 have seen.
+
+Of a mixture, the seed and the number of an example also decide which part it comes from. Each part
+has epochs of its own, and goes on in them by one example whenever it is its turn.
 """
 
 from __future__ import annotations
@@ -14,13 +17,18 @@ import tensorflow as tf
 
 from tf_image_segmentation.augmentation import Augmentation
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.tfrecords.reader import Records, read_shard
+from tf_image_segmentation.tfrecords.mixed_records import MixedRecords, numbered
+from tf_image_segmentation.tfrecords.part_sampling import PartSampling
+from tf_image_segmentation.tfrecords.records import Records, read_shard
 
 # Raw records that wait in memory to be shuffled: enough to mix, bounded whatever their size.
 _SHUFFLE_BYTES = 256 * 2**20
 
 # Files read at once: a set of many shards must not use up the file handles of the process.
 _OPEN_SHARDS = 16
+
+# Seeds of a part's epochs are this far apart from those of the next part.
+_PART_EPOCHS = 2**40
 
 
 class Batch(NamedTuple):
@@ -37,12 +45,15 @@ class Batch(NamedTuple):
     image_ids: tf.Tensor
 
 
-def _shuffle_buffer(records: Records) -> int:
+def _shuffle_buffer(records: Records, parts: int = 1) -> int:
     total = sum(file.stat().st_size for file in records.files)
-    return max(1, min(records.num_examples, _SHUFFLE_BYTES * records.num_examples // total))
+    fitting = _SHUFFLE_BYTES // parts * records.num_examples // total
+    return max(1, min(records.num_examples, fitting))
 
 
-def _epoch(records: Records, buffer: int, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
+def _epoch(
+    records: Records, buffer: int, open_shards: int, seed: int, epoch: tf.Tensor
+) -> tf.data.Dataset:
     """Returns the serialized examples of one epoch in the order that (seed, epoch) gives."""
     # The shuffle below mixes a graph-level seed into its own; pinned, only ours decides.
     tf.compat.v1.get_default_graph().seed = 1
@@ -50,12 +61,39 @@ def _epoch(records: Records, buffer: int, seed: int, epoch: tf.Tensor) -> tf.dat
     files = tf.random.experimental.stateless_shuffle([str(f) for f in records.files], epoch_seed)
     examples = tf.data.Dataset.from_tensor_slices(files).interleave(
         read_shard,
-        cycle_length=min(len(records.files), _OPEN_SHARDS),
+        cycle_length=min(len(records.files), open_shards),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
     buffer_seed = tf.random.stateless_uniform([], epoch_seed, 0, 2**31 - 1, tf.int64)
     return examples.shuffle(buffer, seed=buffer_seed, reshuffle_each_iteration=False)
+
+
+def _epochs(
+    records: Records, seed: int, first: int, part: int = 0, parts: int = 1
+) -> tf.data.Dataset:
+    """Returns the serialized examples of one epoch after the other, without the ``first`` ones."""
+    first_epoch, offset = divmod(first, records.num_examples)
+    buffer = _shuffle_buffer(records, parts)
+    open_shards = max(1, _OPEN_SHARDS // parts)
+    shift = part * _PART_EPOCHS
+    return (
+        tf.data.Dataset.range(shift + first_epoch, tf.int64.max)
+        .flat_map(lambda epoch: _epoch(records, buffer, open_shards, seed, epoch))
+        .skip(offset)
+    )
+
+
+def _mixed_epochs(records: MixedRecords, seed: int, first: int) -> tf.data.Dataset:
+    """Returns the serialized examples of a mixture from number ``first`` on."""
+    sampling, parts = PartSampling(records.weights, seed), len(records.parts)
+    examples = [
+        numbered(_epochs(part, seed, int(done), number, parts), number)
+        for number, (part, done) in enumerate(
+            zip(records.parts, sampling.counts(first), strict=True)
+        )
+    ]
+    return tf.data.Dataset.choose_from_datasets(examples, sampling.dataset(first))
 
 
 def check_batch_size(records: Records, batch_size: int, replicas: int = 1) -> None:
@@ -103,23 +141,20 @@ def training_batches(
     check_batch_size(records, batch_size, replicas)
     worker_batch = batch_size // context.num_input_pipelines
     first = start_step * batch_size
-    first_epoch, offset = divmod(first, records.num_examples)
-    buffer = _shuffle_buffer(records)
+    if isinstance(records, MixedRecords):
+        examples = _mixed_epochs(records, seed, first)
+    else:
+        examples = _epochs(records, seed, first)
 
-    def is_mine(number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+    def is_mine(number: tf.Tensor, example: tuple[tf.Tensor, ...]) -> tf.Tensor:
         return number % batch_size // worker_batch == context.input_pipeline_id
 
-    def prepare(number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Batch:
+    def prepare(number: tf.Tensor, example: tuple[tf.Tensor, ...]) -> Batch:
         image, mask, image_id = records.parse(*example)
         example_seed = tf.cast(tf.stack([tf.constant(seed, tf.int64), number]), tf.int32)
         return Batch(*augmentation(image, mask, example_seed), image_id)
 
-    examples = (
-        tf.data.Dataset.range(first_epoch, tf.int64.max)
-        .flat_map(lambda epoch: _epoch(records, buffer, seed, epoch))
-        .skip(offset)
-        .enumerate(start=first)
-    )
+    examples = examples.enumerate(start=first)
     if context.num_input_pipelines > 1:
         examples = examples.filter(is_mine)
     return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -42,20 +42,16 @@ def make_label_table(
     return tuple(table)
 
 
-def map_pixels(counts: Sequence[int], table: LabelTable, num_labels: int = 256) -> np.ndarray:
-    """Returns pixel counts by new label.
+def map_pixels(counts: np.ndarray, table: LabelTable) -> np.ndarray:
+    """Returns the pixels of each new label, int64 [256].
 
     Args:
-        counts: pixels of each mask value from 0 on, none of a value that the table refuses.
+        counts: pixels of each mask value, int64 [256]; none of a value that the table refuses.
         table: from the old labels to the new ones.
-        num_labels: length of the result.
-
-    Returns:
-        int64 [num_labels].
     """
-    mapped = np.zeros(num_labels, np.int64)
+    mapped = np.zeros(256, np.int64)
     present = np.flatnonzero(counts)
-    np.add.at(mapped, np.array(table)[present], np.asarray(counts, np.int64)[present])
+    np.add.at(mapped, np.array(table)[present], counts[present])
     return mapped
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ class Split:
         examples: number of records in all shards.
         class_pixels: pixels of each class id, id 0 first.
         ignored_pixels: pixels that carry the ignore label.
-        shards: the record files in order.
+        shards: the record files in order; none in a mixture, whose parts have them.
         all_void: ids of the samples in which every pixel carries the ignore label.
         skipped: why a sample was left out, by its id.
     """
@@ -68,18 +70,43 @@ class Split:
 
 
 @dataclass(frozen=True)
+class MixturePart:
+    """A folder of records that a mixture takes examples from.
+
+    Attributes:
+        folder: its absolute path; in the file, relative to the folder of the mixture.
+        data_set: name of its data set.
+        manifest_sha256: of its own manifest.
+        weight: its share of the training examples is this over the sum of all weights.
+        class_map: for each of its classes one of the mixture, or None for pixels to ignore.
+    """
+
+    folder: str
+    data_set: str
+    manifest_sha256: str
+    weight: float
+    class_map: Mapping[str, str | None]
+
+    def __post_init__(self) -> None:
+        if not 0 < self.weight < math.inf:
+            raise ValueError(f"weight {self.weight} is not above 0 and finite")
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """Everything known about a folder of records.
+    """Everything known about a folder of records, or about a mixture of such folders.
 
     Attributes:
         info: the data set.
         splits: what was written, by split name.
         source: facts about the conversion, such as the mode of a union of data sets.
+        parts: of a mixture, the folders that it takes examples from; empty otherwise.
     """
 
     info: DatasetInfo
     splits: Mapping[str, Split]
     source: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[MixturePart, ...] = ()
 
     @property
     def max_pixels(self) -> int:
@@ -88,17 +115,25 @@ class Manifest:
 
     def to_json(self) -> str:
         """Returns the manifest as text; equal manifests give equal text."""
-        fields = {
+        fields: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "dataset": self.info.to_json(),
             "source": dict(self.source),
             "splits": {name: asdict(split) for name, split in self.splits.items()},
         }
+        if self.parts:
+            fields["parts"] = [asdict(part) for part in self.parts]
         return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
 
     def write(self, folder: Path) -> None:
-        """Writes ``manifest.json`` into ``folder``."""
-        (folder / MANIFEST_FILE).write_text(self.to_json(), encoding="utf-8")
+        """Writes ``manifest.json`` into ``folder``; a kill leaves the old file or the new one."""
+        parts = tuple(
+            replace(part, folder=os.path.relpath(part.folder, folder.resolve()))
+            for part in self.parts
+        )
+        temporary = folder / f".{MANIFEST_FILE}.{os.getpid()}"
+        temporary.write_text(replace(self, parts=parts).to_json(), encoding="utf-8")
+        temporary.replace(folder / MANIFEST_FILE)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -131,11 +166,23 @@ def _from_fields(path: Path, fields: Mapping[str, Any]) -> Manifest:
             f"{path}: schema version {version}, this program reads version {SCHEMA_VERSION}; "
             "convert the data set again or use the version of the program that wrote it"
         )
-    return Manifest(
+    manifest = Manifest(
         info=DatasetInfo.from_json(fields["dataset"]),
         splits={name: Split.from_json(split) for name, split in fields["splits"].items()},
         source=dict(fields["source"]),
+        parts=tuple(_part(part, path.parent) for part in fields.get("parts", ())),
     )
+    for part in manifest.parts:
+        unknown = {*part.class_map.values()} - {None, *manifest.info.class_names}
+        if unknown:
+            raise ValueError(f"the mixture has no classes {sorted(map(str, unknown))}")
+    return manifest
+
+
+def _part(fields: Mapping[str, Any], folder: Path) -> MixturePart:
+    part = MixturePart(**fields)
+    # Links in the way to the mixture must not change what ".." means.
+    return replace(part, folder=os.path.normpath(folder.resolve() / part.folder))
 
 
 def file_sha256(path: Path) -> str:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.tfrecords.framing import first_record
+from tf_image_segmentation.tfrecords.mixed_records import open_mixture
 from tf_image_segmentation.tfrecords.record_files import find_files
-from tf_image_segmentation.tfrecords.records import Records, read_shard
-from tf_image_segmentation.tfrecords.schema import detect_schema
+from tf_image_segmentation.tfrecords.records import Records, make_records
 
 
 def open_records(path: str | os.PathLike[str], split: str | None = None) -> Records:
-    """Opens a folder that a conversion made, one record file, or a glob pattern.
+    """Opens a folder that a conversion made, a mixture, one record file, or a glob pattern.
+
+    The masks of a mixture come out in its own classes; see `mixture.write_mixture`.
 
     Files that a manifest lists are compared with it by size; others (classic record files) are
     walked through to count their records.
@@ -30,20 +30,9 @@ def open_records(path: str | os.PathLike[str], split: str | None = None) -> Reco
             features; the message names it and the way out.
     """
     files, manifest = find_files(Path(path), split)
-    # A manifest vouches for its files; of others each may have another schema.
-    to_check = files if manifest is None else files[:1]
-    schemas = {detect_schema(first_record(file.path), str(file.path)) for file in to_check}
-    if len(schemas) > 1:
-        raise DataError(
-            f"{path}: files of different schemas {sorted(schemas)}; name them separately"
-        )
-    return Records(
-        files=tuple(file.path for file in files),
-        shard_examples=tuple(file.examples for file in files),
-        schema=schemas.pop(),
-        manifest=manifest,
-        sha256=tuple(file.sha256 for file in files),
-    )
+    if manifest is not None and manifest.parts:
+        return open_mixture(manifest, split)
+    return make_records(path, files, manifest)
 
 
 def read_examples(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,11 @@ from tqdm import tqdm
 from tf_image_segmentation.datasets.dataset import DatasetInfo, get_dataset
 from tf_image_segmentation.datasets.decoding import MAX_PIXELS
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.tfrecords.manifest import Manifest, file_sha256
+from tf_image_segmentation.tfrecords.framing import first_record
 from tf_image_segmentation.tfrecords.label_table import LabelTable, map_labels
-from tf_image_segmentation.tfrecords.schema import Example, parse_example
+from tf_image_segmentation.tfrecords.manifest import Manifest, file_sha256
+from tf_image_segmentation.tfrecords.record_files import RecordFile
+from tf_image_segmentation.tfrecords.schema import Example, detect_schema, parse_example
 
 _READ_ERRORS = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError)
 
@@ -129,7 +131,7 @@ class Records:
             raise DataError(f"{file}: {found} instead of {expected}; convert or copy it again")
 
     def verify(self, progress: bool = False) -> np.ndarray:
-        """Checks everything: each record is decoded, its ids are classes, the SHA-256 are right.
+        """Checks everything, as `checked_examples` does.
 
         Returns:
             Pixels of each mask value over all records, int64 [256].
@@ -141,26 +143,30 @@ class Records:
         with tqdm(total=self.num_examples, unit="record", disable=not progress) as bar:
             for shard in range(len(self.files)):
                 try:
-                    label_pixels += self._verify_shard(shard, bar)
+                    for _, mask, _ in self.checked_examples(shard):
+                        label_pixels += np.bincount(mask.ravel(), minlength=256)
+                        bar.update()
                 except DataError as error:
                     faults.append(str(error))
         if faults:
             raise DataError("\n".join(faults))
         return label_pixels
 
-    def _verify_shard(self, shard: int, bar: tqdm) -> np.ndarray:
-        label_pixels = np.zeros(256, np.int64)
-        for number, (_, mask, image_id) in enumerate(self._shard(shard)):
-            pixels = np.bincount(mask.ravel(), minlength=256)
-            unknown = self._unknown_labels(pixels)
+    def checked_examples(self, shard: int) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+        """Yields the examples of a file as `examples` does, and checks that ids are classes.
+
+        Raises:
+            DataError: names the first fault, and, once all is read, a wrong SHA-256 of the file.
+        """
+        for number, (image, mask, image_id) in enumerate(self._shard(shard)):
+            unknown = self._unknown_labels(np.bincount(mask.ravel(), minlength=256))
             if unknown:
                 raise DataError(
                     f"{self.files[shard]}: record {number} ({image_id}): label ids that are "
                     f"neither a class nor the ignore label, with their pixels: {unknown}; "
                     "convert again"
                 )
-            label_pixels += pixels
-            bar.update()
+            yield image, mask, image_id
         # Last, because the reading above can say which record is damaged.
         sha256 = self.sha256[shard]
         if sha256 is not None and (found := file_sha256(self.files[shard])) != sha256:
@@ -168,7 +174,6 @@ class Records:
                 f"{self.files[shard]}: SHA-256 is {found}, the manifest says {sha256}; convert or "
                 "copy the file again"
             )
-        return label_pixels
 
     def _unknown_labels(self, pixels: np.ndarray) -> dict[int, int]:
         if self.info is None:
@@ -196,6 +201,40 @@ class Records:
             except DataError as damage:
                 raise damage from error
             raise
+
+
+def make_records(
+    name: object,
+    files: Sequence[RecordFile],
+    manifest: Manifest | None,
+    label_table: LabelTable | None = None,
+) -> Records:
+    """Looks into files that `find_files` found, and returns them as records.
+
+    Args:
+        name: what to call the files together in messages.
+        files: one or more, in order.
+        manifest: the one that lists all of them, or None.
+        label_table: see `Records`.
+
+    Raises:
+        DataError: a file holds something else, or not all have the same schema.
+    """
+    # A manifest vouches for its files; of others each may have another schema.
+    to_check = files if manifest is None else files[:1]
+    schemas = {detect_schema(first_record(file.path), str(file.path)) for file in to_check}
+    if len(schemas) > 1:
+        raise DataError(
+            f"{name}: files of different schemas {sorted(schemas)}; name them separately"
+        )
+    return Records(
+        files=tuple(file.path for file in files),
+        shard_examples=tuple(file.examples for file in files),
+        schema=schemas.pop(),
+        manifest=manifest,
+        sha256=tuple(file.sha256 for file in files),
+        label_table=label_table,
+    )
 
 
 def read_shard(file: tf.Tensor | str) -> tf.data.Dataset:

@@ -1,0 +1,180 @@
+"""Mixtures: record folders that train together, with classes of their own.
+
+A mixture is a manifest that refers to the folders; no record is copied or changed. For each folder
+it has the place of every class and a sampling weight.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.tfrecords.class_map import ClassMap, Places
+from tf_image_segmentation.tfrecords.label_table import make_label_table, map_pixels
+from tf_image_segmentation.tfrecords.manifest import (
+    MANIFEST_FILE,
+    Manifest,
+    MixturePart,
+    Split,
+    file_sha256,
+)
+
+_TRAIN = "train"
+
+
+def make_mixture(
+    folders: Sequence[str | Path],
+    class_map_file: str | Path | None = None,
+    weights: Sequence[float] | None = None,
+) -> Manifest:
+    """Returns the manifest of a mixture; nothing is written.
+
+    Args:
+        folders: record folders, each with a manifest of its own and a "train" split.
+        class_map_file: puts their classes into one space, see ``docs/mixed_training.md``; without
+            one, all of them must have classes of the same names.
+        weights: for each folder, how often training takes an example from it, in proportion; None
+            takes the numbers of its training examples, so that each example is as likely.
+
+    Raises:
+        DataError: a folder cannot be mixed, a weight or the class map is wrong, or a class has no
+            place.
+    """
+    paths = [Path(folder).resolve() for folder in folders]
+    manifests = _read_manifests(paths)
+    weights = _checked_weights(weights, manifests)
+    infos = [manifest.info for manifest in manifests]
+    if class_map_file is None:
+        info, places = _common_classes(infos, paths)
+    else:
+        class_map = ClassMap.read(Path(class_map_file))
+        info, places = class_map.info, class_map.places(infos)
+    parts = [
+        MixturePart(str(path), m.info.name, file_sha256(path / MANIFEST_FILE), weight, place)
+        for path, m, weight, place in zip(paths, manifests, weights, places, strict=True)
+    ]
+    splits = _add_up(info, manifests, places)
+    counts = {name: split.examples for name, split in splits.items()}
+    return Manifest(replace(info, splits=counts), splits, parts=tuple(parts))
+
+
+def write_mixture(
+    folders: Sequence[str | Path],
+    class_map_file: str | Path | None,
+    weights: Sequence[float] | None,
+    output_dir: str | Path,
+) -> Manifest:
+    """Writes a mixture, which `open_records` opens; see `make_mixture` for arguments and errors.
+
+    A mixture that is in ``output_dir`` already is replaced.
+
+    Raises:
+        DataError: ``output_dir`` holds records.
+    """
+    manifest = make_mixture(folders, class_map_file, weights)
+    save_mixture(manifest, Path(output_dir))
+    return manifest
+
+
+def save_mixture(manifest: Manifest, folder: Path) -> None:
+    """Writes the manifest of a mixture into a folder, which is made where missing.
+
+    Raises:
+        DataError: the folder holds records, whose manifest would be lost.
+    """
+    if (folder / MANIFEST_FILE).exists() and not Manifest.read(folder).parts:
+        raise DataError(f"{folder}: holds records; a mixture needs another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest.write(folder)
+
+
+def _read_manifests(paths: Sequence[Path]) -> list[Manifest]:
+    twice = [str(path) for path, count in Counter(paths).items() if count > 1]
+    if twice:
+        raise DataError(f"{', '.join(twice)}: named twice; raise its sampling weight instead")
+    without = [str(path) for path in paths if not (path / MANIFEST_FILE).is_file()]
+    if without:
+        raise DataError(
+            f"{', '.join(without)}: no folder with a {MANIFEST_FILE}, which says what the classes "
+            "are, so that it cannot train together with others; convert the data set again"
+        )
+    manifests = [Manifest.read(path) for path in paths]
+    for path, manifest in zip(paths, manifests, strict=True):
+        if manifest.parts:
+            folders = ", ".join(part.folder for part in manifest.parts)
+            raise DataError(f"{path}: is a mixture itself; name its folders instead: {folders}")
+        if _TRAIN not in manifest.splits:
+            raise DataError(
+                f"{path}: no {_TRAIN!r} split, only {', '.join(manifest.splits)}; leave it out, or "
+                "convert the data set again"
+            )
+    return manifests
+
+
+def _checked_weights(weights: Sequence[float] | None, manifests: list[Manifest]) -> list[float]:
+    if weights is None:
+        return [float(manifest.splits[_TRAIN].examples) for manifest in manifests]
+    if len(weights) != len(manifests):
+        raise DataError(
+            f"{len(weights)} sampling weights for {len(manifests)} record folders; give one for "
+            "each (--sampling-weights)"
+        )
+    if not all(0 < weight < math.inf for weight in weights):
+        raise DataError(f"sampling weights must be above 0 and finite, got {list(weights)}")
+    return [float(weight) for weight in weights]
+
+
+def _common_classes(
+    infos: list[DatasetInfo], paths: list[Path]
+) -> tuple[DatasetInfo, list[Places]]:
+    """Returns the classes of the first part, which the others must have, too."""
+    first = infos[0]
+    for info, path in zip(infos, paths, strict=True):
+        if {*info.class_names} != {*first.class_names}:
+            raise DataError(
+                f"{path}: its classes {', '.join(info.class_names)} are not those of {paths[0]}: "
+                f"{', '.join(first.class_names)}; say with a class map file what becomes of them "
+                "(--class-map)"
+            )
+    ignored = [info.ignore_label for info in infos if info.ignore_label is not None]
+    mixed = DatasetInfo(
+        name="+".join(dict.fromkeys(info.name for info in infos)),
+        class_names=first.class_names,
+        palette=first.palette,
+        ignore_label=ignored[0] if ignored else None,
+    )
+    return mixed, [{name: name for name in info.class_names} for info in infos]
+
+
+def _add_up(
+    info: DatasetInfo, manifests: list[Manifest], places: Sequence[Places]
+) -> dict[str, Split]:
+    """Returns the splits that at least one part has, with the counts of all that have it."""
+    splits = {}
+    for name in dict.fromkeys(name for manifest in manifests for name in manifest.splits):
+        examples, pixels = 0, np.zeros(256, np.int64)
+        for manifest, place in zip(manifests, places, strict=True):
+            if name in manifest.splits:
+                examples += manifest.splits[name].examples
+                pixels += _mapped_pixels(manifest, name, place, info)
+        ignored = 0 if info.ignore_label is None else int(pixels[info.ignore_label])
+        classes = tuple(int(count) for count in pixels[: info.num_classes])
+        splits[name] = Split(examples, classes, ignored, shards=())
+    return splits
+
+
+def _mapped_pixels(manifest: Manifest, split: str, places: Places, info: DatasetInfo) -> np.ndarray:
+    """Returns the pixels of each of the mixture's labels in one split of a part, int64 [256]."""
+    counts = np.zeros(256, np.int64)
+    class_pixels = manifest.splits[split].class_pixels
+    counts[: len(class_pixels)] = class_pixels
+    if manifest.info.ignore_label is not None:
+        counts[manifest.info.ignore_label] = manifest.splits[split].ignored_pixels
+    return map_pixels(counts, make_label_table(manifest.info, places, info))
