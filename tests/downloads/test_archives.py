@@ -116,6 +116,54 @@ def test_fault_30_zip_link_is_refused(tmp_path):
     assert_refused(tmp_path / "x.zip", "'link' is a link")
 
 
+# fault 30: tarfile takes each of these for the end of the archive
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_members_behind_a_damaged_header_are_not_dropped(tmp_path, mode):
+    whole = write_tar(tmp_path / "whole", GOOD, ("b", b"2"), ("c", b"3"), mode="w").read_bytes()
+    damaged = bytearray(whole)
+    damaged[1024 + 150] ^= 1  # in the checksum of the second header
+    zeroed = whole[:1024] + bytes(512) + whole[1536:]
+    for data in (damaged, zeroed):
+        packed = gzip.compress(data) if mode == "w:gz" else data
+        (tmp_path / "x").write_bytes(packed)
+        assert_refused(tmp_path / "x", "is a damaged archive .*a damaged header")
+    for length in (1024, 2048):  # between two members
+        packed = gzip.compress(whole[:length]) if mode == "w:gz" else whole[:length]
+        (tmp_path / "x").write_bytes(packed)
+        assert_refused(tmp_path / "x", "is a damaged archive .*it ends too early")
+
+
+def test_fault_30_gzip_without_its_end_is_refused(tmp_path):
+    archive = write_tar(tmp_path / "x", GOOD)
+    archive.write_bytes(archive.read_bytes()[:-6])
+    assert_refused(archive, "is a damaged archive")
+
+
+def test_fault_30_archives_without_files_are_refused(tmp_path):
+    assert_refused(write_tar(tmp_path / "x", special("top", tarfile.DIRTYPE)), "holds no files")
+    with zipfile.ZipFile(tmp_path / "y", "w") as archive:
+        archive.writestr("file", "x")
+    data = bytearray((tmp_path / "y").read_bytes())
+    data[-10:-6] = bytes(4)  # the length of the list of members
+    (tmp_path / "y").write_bytes(data)
+    assert_refused(tmp_path / "y", "holds no files")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("x" * 256, "more than 255 bytes in a part of its name"), (".", "has no name")],
+)
+def test_fault_30_names_that_no_file_can_have(tmp_path, name, words):
+    assert_refused(write_tar(tmp_path / "x", GOOD, (name, b"x")), words)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_fault_30_uncommon_compression_is_refused(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "x", "w", method) as archive:
+        archive.writestr("file", "x")
+    assert_refused(tmp_path / "x", "compressed by the uncommon method")
+
+
 def test_fault_30_bomb_is_refused(tmp_path):
     archive = write_tar(tmp_path / "x.tgz", GOOD, ("big", bytes(10**7)))
     assert archive.stat().st_size < 20_000

@@ -117,7 +117,7 @@ def open_image(path: Path, data: bytes, max_pixels: int = MAX_PIXELS) -> ImageFi
     plugin = PngImagePlugin.PngImageFile if is_png else JpegImagePlugin.JpegImageFile
     try:
         image = plugin(io.BytesIO(data))
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # see load
         raise _broken(path, data, error) from error
     if image.width * image.height > max_pixels:
         raise DataError(

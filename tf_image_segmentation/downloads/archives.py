@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
-import stat
+import os
+import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, cast
 
 from tqdm import tqdm
 
+from tf_image_segmentation.downloads.archive_members import Member, opened_members
 from tf_image_segmentation.errors import DataError
 
 _CHUNK_BYTES = 2**18
-# Longest single read: file contents are copied in chunks, headers are shorter than this.
-_LONGEST_READ = 2**20
-_ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b"
+_LONGEST_PART = 255  # bytes of a name between two slashes, on the usual file systems
 
 
 @dataclass(frozen=True)
@@ -34,43 +34,6 @@ class Limits:
 
     bytes: int = 8 * 10**9
     members: int = 200_000
-
-
-@dataclass(frozen=True)
-class _Member:
-    """A file or folder in an archive.
-
-    Attributes:
-        name: as the archive spells it.
-        size: announced length in bytes.
-        is_folder: whether it has no content of its own.
-        refused: what it is, if it is neither a plain file nor a folder.
-        open: gives its content.
-    """
-
-    name: str
-    size: int
-    is_folder: bool
-    refused: str | None
-    open: Callable[[], IO[bytes]]
-
-
-class _BoundedReader:
-    """A stream whose single reads are bounded.
-
-    tarfile reads a member's extended header in one piece, however long the archive says it is, and
-    a few kilobytes of gzip can say gigabytes.
-    """
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self.seek = stream.seek
-        self.tell = stream.tell
-
-    def read(self, size: int) -> bytes:
-        if not 0 <= size <= _LONGEST_READ:
-            raise tarfile.ReadError(f"a header of {size} bytes")
-        return self._stream.read(size)
 
 
 def extract_archive(
@@ -99,7 +62,7 @@ def extract_archive(
     """
     limits = limits or Limits()
     name, off = archive.name, not progress
-    with _reported(archive), _opened(archive) as members:
+    with _reported(archive), opened_members(archive) as members:
         checked = _check(
             archive, tqdm(members, f"checking {name}", unit="file", disable=off), limits
         )
@@ -119,9 +82,13 @@ def _reported(archive: Path) -> Iterator[None]:
         zipfile.BadZipFile,
         zlib.error,
         gzip.BadGzipFile,
+        struct.error,
         EOFError,
         RecursionError,
+        MemoryError,
         NotImplementedError,  # zipfile's word for a compression that it does not know
+        LookupError,
+        OverflowError,
         ValueError,
     ) as error:
         if isinstance(error, DataError):
@@ -129,57 +96,19 @@ def _reported(archive: Path) -> Iterator[None]:
         raise DataError(
             f"{archive}: is a damaged archive ({error}); delete it and download it again"
         ) from error
-
-
-@contextlib.contextmanager
-def _opened(archive: Path) -> Iterator[Iterable[_Member]]:
-    """Gives the members in the order of the archive, whose kind is told by its first bytes."""
-    with archive.open("rb") as file:
-        start = file.read(len(_ZIP))
-    if start.startswith(_ZIP):
-        with zipfile.ZipFile(archive) as zipped:
-            yield (_zip_member(zipped, info) for info in zipped.infolist())
-        return
-    with gzip.open(archive) if start.startswith(_GZIP) else archive.open("rb") as stream:
-        bounded = cast(IO[bytes], _BoundedReader(cast(IO[bytes], stream)))
-        try:
-            tar = tarfile.TarFile(fileobj=bounded)
-        except tarfile.ReadError as error:
-            raise tarfile.ReadError(f"neither tar nor zip: {error}") from error
-        with tar:
-            yield (_tar_member(tar, info) for info in tar)
-
-
-def _tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> _Member:
-    refused = None
-    if info.issym() or info.islnk():
-        refused = f"a link to {info.linkname!r}"
-    elif info.issparse() or not (info.isreg() or info.isdir()):
-        refused = "a device, a pipe or another special file"
-    return _Member(info.name, info.size, info.isdir(), refused, lambda: _tar_content(tar, info))
-
-
-def _tar_content(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
-    content = tar.extractfile(info)
-    assert content is not None  # only for members that are no plain files
-    return content
-
-
-def _zip_member(zipped: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
-    kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
-    refused = None
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        refused = "a link" if kind == stat.S_IFLNK else "a device or another special file"
-    elif info.flag_bits & 1:
-        refused = "encrypted"
-    return _Member(info.filename, info.file_size, info.is_dir(), refused, lambda: zipped.open(info))
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the start of the file
+            raise
+        raise DataError(
+            f"{archive}: is a damaged archive ({error}); delete it and download it again"
+        ) from error
 
 
 def _check(
-    archive: Path, members: Iterable[_Member], limits: Limits
-) -> list[tuple[PurePosixPath, _Member]]:
+    archive: Path, members: Iterable[Member], limits: Limits
+) -> list[tuple[PurePosixPath, Member]]:
     """Returns all members with their safe relative paths, or raises a `DataError`."""
-    checked: dict[PurePosixPath, _Member] = {}
+    checked: dict[PurePosixPath, Member] = {}
     num_bytes = 0
     for member in members:
         path = _safe_path(archive, member)
@@ -190,6 +119,8 @@ def _check(
         if path in checked and not (member.is_folder and checked[path].is_folder):
             raise DataError(f"{archive}: refused, because it names {member.name!r} twice")
         checked[path] = member
+    if all(member.is_folder for member in checked.values()):
+        raise DataError(f"{archive}: holds no files; delete it and download it again")
     for path, member in checked.items():
         for parent in path.parents:
             if parent in checked and not checked[parent].is_folder:
@@ -200,7 +131,7 @@ def _check(
     return list(checked.items())
 
 
-def _safe_path(archive: Path, member: _Member) -> PurePosixPath:
+def _safe_path(archive: Path, member: Member) -> PurePosixPath:
     """Returns the member's path, relative and without ``..``, on every operating system."""
     posix, windows = PurePosixPath(member.name), PureWindowsPath(member.name)
     reason = None
@@ -210,6 +141,12 @@ def _safe_path(archive: Path, member: _Member) -> PurePosixPath:
         reason = "has '..' in its name"
     elif member.refused:
         reason = f"is {member.refused}"
+    elif not (posix.parts or member.is_folder) or "\0" in member.name:
+        reason = "has no name that a file can have"
+    elif any(len(os.fsencode(part)) > _LONGEST_PART for part in posix.parts):
+        reason = f"has more than {_LONGEST_PART} bytes in a part of its name"
+    elif member.size < 0:
+        reason = "has a negative size"
     if reason:
         raise DataError(
             f"{archive}: refused, because its member {member.name!r} {reason}; nothing was "
@@ -225,7 +162,7 @@ def _too_large(archive: Path, limits: Limits) -> DataError:
     )
 
 
-def _write(archive: Path, member: _Member, path: Path) -> None:
+def _write(archive: Path, member: Member, path: Path) -> None:
     """Writes one member, never more than the announced bytes, which were within the limit."""
     if member.is_folder:
         path.mkdir(parents=True, exist_ok=True)
