@@ -8,6 +8,7 @@ from tf_image_segmentation.datasets.lists import (
     find_root,
     list_files,
     missing_files,
+    paired_files,
     read_ids,
     read_pairs,
     resolve_inside,
@@ -164,3 +165,24 @@ def test_all_missing_files_are_reported_at_once(tmp_path):
     assert list(missing) == ["no image", "no mask", "neither"]
     assert missing["no image"] == f"{tmp_path / 'gone.jpg'}: missing"
     assert missing["neither"] == f"{tmp_path / 'a.jpg'}: missing, {tmp_path / 'a.png'}: missing"
+
+
+# fault 20, 23 and 25
+def test_files_of_two_folders_are_paired_by_the_start_of_their_names(tmp_path):
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    for folder, names in {
+        images: ["b_left.png", "ä 1_left.png", "._b_left.png", "b_right.png", "b_left.txt"],
+        masks: ["b_ids.png", "c_ids.png", "b_color.png", ".DS_Store"],
+    }.items():
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch()
+    found = paired_files(images, masks, image_end="_left.png", mask_end="_ids.png")
+    assert found == [
+        ("b", images / "b_left.png", masks / "b_ids.png"),
+        ("c", images / "c_left.png", masks / "c_ids.png"),
+        ("ä 1", images / "ä 1_left.png", masks / "ä 1_ids.png"),
+    ]
+    assert list(missing_files(Sample(*pair) for pair in found)) == ["c", "ä 1"]
+    with pytest.raises(DataError, match="there is no such folder"):
+        paired_files(images, tmp_path / "absent")

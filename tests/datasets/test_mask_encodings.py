@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tf_image_segmentation.datasets import DatasetInfo, Sample
-from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS, VOID_COLOURS, class_ids
+from tf_image_segmentation.datasets.dataset import VOID_COLOURS
+from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS, class_ids
 from tf_image_segmentation.datasets.masks import read_class_ids
 from tf_image_segmentation.errors import DataError
 
@@ -179,6 +180,17 @@ def test_white_and_the_voc_border_are_void(make_info):
         make_info(mask_encoding="rgb"), palette=((0, 0, 0), (255, 255, 255), (1, 1, 1))
     )
     np.testing.assert_array_equal(class_ids(stored, white_class, PATH), [[1, 255]])
+
+
+# fault 11
+def test_a_data_set_may_have_void_colours_of_its_own(make_info):
+    info = replace(make_info(mask_encoding="rgb"), void_colours=((0, 0, 0), (9, 9, 9)))
+    stored = np.array([[[0, 0, 0], [0, 10, 20], [9, 9, 9]]], np.uint8)
+    np.testing.assert_array_equal(class_ids(stored, info, PATH), [[255, 0, 255]])
+    with pytest.raises(DataError, match=re.escape("(255, 255, 255) (1 pixel)")):
+        class_ids(np.full((1, 1, 3), 255, np.uint8), info, PATH)
+    assert DatasetInfo.from_json(json.loads(json.dumps(info.to_json()))) == info
+    assert "void_colours" not in make_info().to_json()
 
 
 def test_rgb_needs_colours_that_differ_and_a_colour_mask(make_info):

@@ -15,6 +15,9 @@ import numpy as np
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
 
+VOID_COLOURS = ((255, 255, 255), (224, 224, 192))
+"""White, and entry 255 of the VOC colour map: void in a colour mask, unless a class has them."""
+
 
 @dataclass(frozen=True)
 class DatasetInfo:
@@ -29,6 +32,7 @@ class DatasetInfo:
         mask_encoding: how the mask files store classes, a name in ``masks.MASK_ENCODINGS``.
         label_map: for the encoding ``"label_map"``, the class id or the ignore label of each value
             that the mask files may hold; empty for the others.
+        void_colours: for the encoding ``"rgb"`` with an ignore label, the colours that mean it.
     """
 
     name: str
@@ -38,6 +42,7 @@ class DatasetInfo:
     splits: Mapping[str, int] = field(default_factory=dict)
     mask_encoding: str = "index"
     label_map: Mapping[int, int] = field(default_factory=dict)
+    void_colours: tuple[tuple[int, int, int], ...] = VOID_COLOURS
 
     def __post_init__(self) -> None:
         if len(self.class_names) != len(self.palette):
@@ -78,6 +83,11 @@ class DatasetInfo:
             "mask_encoding": self.mask_encoding,
             # Keys of JSON objects are text, so these are pairs.
             **({"label_map": sorted(self.label_map.items())} if self.label_map else {}),
+            **(
+                {"void_colours": [list(colour) for colour in self.void_colours]}
+                if self.void_colours != VOID_COLOURS
+                else {}
+            ),
         }
 
     @classmethod
@@ -91,6 +101,9 @@ class DatasetInfo:
             splits=dict(fields["splits"]),
             mask_encoding=fields["mask_encoding"],
             label_map={int(stored): int(label) for stored, label in fields.get("label_map", ())},
+            void_colours=tuple(
+                (int(r), int(g), int(b)) for r, g, b in fields.get("void_colours", VOID_COLOURS)
+            ),
         )
 
 

@@ -143,6 +143,38 @@ def list_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     )
 
 
+def paired_files(
+    images: Path, masks: Path, *, image_end: str = ".jpg", mask_end: str = ".png"
+) -> list[tuple[str, Path, Path]]:
+    """Pairs the files of two folders by what their names have before an ending.
+
+    A file without its partner gets the path that the partner would have, so that `missing_files`
+    reports it. Files with other endings are passed over.
+
+    Args:
+        images: folder of the images.
+        masks: folder of the masks.
+        image_end: what the names of images end in, the extension and what is before it.
+        mask_end: what the names of masks end in.
+
+    Returns:
+        ``(name without its end, image, mask)``, sorted by name.
+
+    Raises:
+        DataError: if there is no such folder, or a file is a link that leaves it.
+    """
+    found = {
+        path.name.removesuffix(end)
+        for folder, end in ((images, image_end), (masks, mask_end))
+        for path in list_files(folder, [Path(f"name{end}").suffix])
+        if path.name.endswith(end) and path.name != end
+    }
+    return [
+        (name, resolve_inside(images, name + image_end), resolve_inside(masks, name + mask_end))
+        for name in sorted(found)
+    ]
+
+
 def check_disjoint(splits: Mapping[str, Iterable[str]]) -> None:
     """Raises a `DataError` that names the ids if any is in two splits, or in one of them twice."""
     seen: dict[str, str] = {}

@@ -13,9 +13,6 @@ import numpy as np
 from tf_image_segmentation.datasets.dataset import DatasetInfo, choose
 from tf_image_segmentation.errors import DataError
 
-VOID_COLOURS = ((255, 255, 255), (224, 224, 192))
-"""White, and entry 255 of the VOC colour map: void in a colour mask, unless a class has them."""
-
 _SHOWN = 10  # ids or colours that a message names
 
 
@@ -119,7 +116,7 @@ def _pack(colours: np.ndarray) -> np.ndarray:
 
 
 def _colour_map(info: DatasetInfo, path: Path) -> dict[tuple[int, int, int], int]:
-    """Returns the class id of each colour, and the ignore label of `VOID_COLOURS`."""
+    """Returns the class id of each colour, and the ignore label of the void colours."""
     if len(set(info.palette)) < info.num_classes:
         raise DataError(
             f"{path}: two classes of data set {info.name!r} share a palette colour, so that an "
@@ -127,13 +124,13 @@ def _colour_map(info: DatasetInfo, path: Path) -> dict[tuple[int, int, int], int
         )
     colours = {colour: index for index, colour in enumerate(info.palette)}
     if info.ignore_label is not None:
-        for colour in VOID_COLOURS:
+        for colour in info.void_colours:
             colours.setdefault(colour, info.ignore_label)
     return colours
 
 
 def _rgb(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
-    """The stored colour is that of the class in ``info.palette``, or one of `VOID_COLOURS`."""
+    """The stored colour is that of the class in ``info.palette``, or a void one."""
     if mask.ndim != 3:
         raise DataError(
             f"{path}: has a single channel, but data set {info.name!r} declares RGB masks; "
