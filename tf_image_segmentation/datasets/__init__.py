@@ -3,7 +3,11 @@
 from tf_image_segmentation.datasets import (
     berkeley_sbd,
     camvid,
+    chase_db1,
+    cvc_clinicdb,
+    drive,
     isbi_em,
+    kvasir_seg,
     pascal_voc,
     pascal_voc_sbd,
     shapes,
