@@ -8,6 +8,7 @@ from tf_image_segmentation.datasets import (
     drive,
     isbi_em,
     kvasir_seg,
+    pascal_context,
     pascal_voc,
     pascal_voc_sbd,
     shapes,
