@@ -9,7 +9,7 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, 
 from tf_image_segmentation.datasets.lists import (
     check_disjoint,
     find_root,
-    list_files,
+    paired_files,
     read_ids,
     resolve_inside,
 )
@@ -94,10 +94,8 @@ def _listed(folder: Path) -> dict[str, list[str]]:
 
 
 def _divided(folder: Path) -> dict[str, list[str]]:
-    # Names of both folders, so that files without a partner are reported as missing.
-    names = sorted(
-        {path.stem for name in ("images", "masks") for path in list_files(folder / name, [".jpg"])}
-    )
+    pairs = paired_files(folder / "images", folder / "masks", image_end=".jpg", mask_end=".jpg")
+    names = [name for name, _, _ in pairs]
     if not names:
         raise DataError(f"{folder / 'images'}: holds no JPEGs; unpack the archive again")
     first = len(names) * 88 // 100
