@@ -99,8 +99,9 @@ def _mixed_epochs(records: MixedRecords, seed: int, first: int) -> tf.data.Datas
 def check_batch_size(records: Records, batch_size: int, replicas: int = 1) -> None:
     """Raises a DataError unless batches have examples, the data set enough, and replicas alike."""
     if not 1 <= batch_size <= records.num_examples:
+        folders = ", ".join(dict.fromkeys(str(file.parent) for file in records.files))
         raise DataError(
-            f"{records.files[0].parent}: batch size {batch_size} must be at least 1 and not larger "
+            f"{folders}: batch size {batch_size} must be at least 1 and not larger "
             f"than the data set of {records.num_examples} examples; choose another --batch-size"
         )
     if batch_size % replicas:

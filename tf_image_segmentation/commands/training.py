@@ -54,7 +54,28 @@ def _parser(model: str, description: str) -> argparse.ArgumentParser:
     parser = command_line.parser(description)
     parser.epilog = f"{_EXIT_CODES}\n\n{_recipes_text(model)}"
     add = parser.add_argument
-    add("--tfrecords", required=True, help="records to train on: a folder, a file or a glob")
+    add(
+        "--tfrecords",
+        required=True,
+        nargs="+",
+        metavar="RECORDS",
+        help="records to train on: a folder, a file or a quoted glob; several folders train "
+        "together, and RUN_DIR/data records how",
+    )
+    add(
+        "--class-map",
+        metavar="FILE",
+        help="JSON file that puts the classes of --tfrecords into one space; without it, all "
+        "folders must have the same classes",
+    )
+    add(
+        "--sampling-weights",
+        nargs="+",
+        type=float,
+        metavar="WEIGHT",
+        help="one for each folder of --tfrecords: how often an example of it is taken, in "
+        "proportion; without them, each example is as likely",
+    )
     add("--val-tfrecords", help='records to validate on; without it the "val" split of --tfrecords')
     add("--init-checkpoint", help="weights to start from: vgg_16.ckpt, a coarser FCN, or an .npz")
     add("--run-dir", type=Path, default=Path("runs") / model, help="folder of this run")
@@ -111,11 +132,13 @@ def main(model: str, description: str) -> int:
     config = TrainingConfig(
         model=model,
         recipe=replace(RECIPES[args.recipe][model], **given),
-        tfrecords=args.tfrecords,
+        tfrecords=args.tfrecords[0] if len(args.tfrecords) == 1 else tuple(args.tfrecords),
         run_dir=args.run_dir,
         val_tfrecords=args.val_tfrecords,
         init_checkpoint=args.init_checkpoint,
         dataset=args.dataset,
+        class_map=args.class_map,
+        sampling_weights=None if args.sampling_weights is None else tuple(args.sampling_weights),
         seed=args.seed,
         checkpoint_interval=args.checkpoint_interval,
         keep_checkpoints=args.keep_checkpoints,

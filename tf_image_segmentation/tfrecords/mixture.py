@@ -90,7 +90,10 @@ def save_mixture(manifest: Manifest, folder: Path) -> None:
         DataError: the folder holds records, whose manifest would be lost.
     """
     if (folder / MANIFEST_FILE).exists() and not Manifest.read(folder).parts:
-        raise DataError(f"{folder}: holds records; a mixture needs another folder")
+        raise DataError(
+            f"{folder}: holds records; a mixture needs another folder, and a run on one another "
+            "--run-dir"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     manifest.write(folder)
 

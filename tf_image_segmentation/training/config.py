@@ -109,12 +109,16 @@ class TrainingConfig:
         model: "fcn_32s", "fcn_16s" or "fcn_8s".
         recipe: how it is trained.
         tfrecords: records to train on: a folder with a manifest (its "train" split), one file, or a
-            glob.
+            glob; or several folders, which train together.
         val_tfrecords: records to validate on (the "val" split of a folder); None validates on the
             "val" split beside the training records if they have one.
         run_dir: folder that the run writes to.
         init_checkpoint: where the weights start from; None starts from random ones.
         dataset: registered data set whose classes records without a manifest have.
+        class_map: file that puts the classes of the folders into one space, see
+            ``tfrecords.mixture``; it may also change those of one folder.
+        sampling_weights: for each folder, how often an example of it is taken, in proportion; None
+            makes each example as likely.
         seed: decides initial weights, element order, augmentation and dropout.
         checkpoint_interval: steps between checkpoints.
         keep_checkpoints: how many of the newest checkpoints stay.
@@ -122,11 +126,13 @@ class TrainingConfig:
 
     model: str
     recipe: Recipe
-    tfrecords: str
+    tfrecords: str | tuple[str, ...]
     run_dir: Path
     val_tfrecords: str | None = None
     init_checkpoint: str | None = None
     dataset: str | None = None
+    class_map: str | None = None
+    sampling_weights: tuple[float, ...] | None = None
     seed: int = 0
     checkpoint_interval: int = 1000
     keep_checkpoints: int = 3
@@ -136,10 +142,19 @@ class TrainingConfig:
             _require(getattr(self, name) >= 1, f"{name} must be at least 1", getattr(self, name))
         _require(0 <= self.seed < 2**31, "seed must be 0 to 2147483647", self.seed)
 
+    @property
+    def makes_mixture(self) -> bool:
+        """Whether the run makes a mixture of its records, even of a single folder."""
+        several = not isinstance(self.tfrecords, str)
+        return several or self.class_map is not None or self.sampling_weights is not None
+
     def to_json(self) -> dict[str, Any]:
         """Returns the configuration as JSON types."""
         fields = asdict(self)
         fields["run_dir"] = str(self.run_dir)
+        for name in ("tfrecords", "sampling_weights"):
+            value = fields[name]
+            fields[name] = list(value) if isinstance(value, tuple) else value
         for name in ("crop_size", "scale_range", "new_layers"):
             value = fields["recipe"][name]
             fields["recipe"][name] = list(value) if value is not None else None

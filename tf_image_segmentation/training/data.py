@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
@@ -11,7 +12,11 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.input_pipeline import check_batch_size, training_batches
 from tf_image_segmentation.models.vgg import RGB_MEAN
-from tf_image_segmentation.tfrecords.reader import Records, open_records
+from tf_image_segmentation.tfrecords.manifest import Manifest
+from tf_image_segmentation.tfrecords.mixed_records import open_mixture
+from tf_image_segmentation.tfrecords.mixture import make_mixture
+from tf_image_segmentation.tfrecords.reader import open_records
+from tf_image_segmentation.tfrecords.records import Records
 from tf_image_segmentation.training.config import TrainingConfig
 from tf_image_segmentation.training.loss import class_weights
 
@@ -41,7 +46,7 @@ class TrainingData:
         Raises:
             DataError: they do not, or are not there, or damaged, or too few for a batch.
         """
-        records = open_records(config.tfrecords, "train")
+        records = _open_training(config)
         check_batch_size(records, config.recipe.batch_size, replicas)
         info = records.described_as(config.dataset)
         return cls(
@@ -53,9 +58,16 @@ class TrainingData:
             _balancing(config, records),
         )
 
-    def identity(self) -> dict[str, list[str]]:
-        """Returns what tells the record files apart, wherever they lie."""
-        return {"data": _identity(self.records), "validation_data": _identity(self.validation)}
+    @property
+    def mixture(self) -> Manifest | None:
+        """The manifest of the mixture that the run trains on, None for a data set alone."""
+        manifest = self.records.manifest
+        return manifest if manifest is not None and manifest.parts else None
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what tells the records apart, wherever they lie, and how they are mixed."""
+        identity = {"data": _identity(self.records), "validation_data": _identity(self.validation)}
+        return identity if self.mixture is None else {**identity, "mixture": _mixing(self.mixture)}
 
     def batches(
         self, config: TrainingConfig, step: int, context: tf.distribute.InputContext
@@ -75,9 +87,19 @@ class TrainingData:
         )
 
 
+def _open_training(config: TrainingConfig) -> Records:
+    if isinstance(config.tfrecords, str) and not config.makes_mixture:
+        return open_records(config.tfrecords, "train")
+    names = [config.tfrecords] if isinstance(config.tfrecords, str) else config.tfrecords
+    mixture = make_mixture(names, config.class_map, config.sampling_weights)
+    return open_mixture(mixture, "train")
+
+
 def _open_validation(config: TrainingConfig, train: Records, info: DatasetInfo) -> Records | None:
     path = config.val_tfrecords
     if path is None and train.manifest is not None and "val" in train.manifest.splits:
+        if train.manifest.parts:
+            return open_mixture(train.manifest, "val")
         # The training records may have been named by a pattern; the manifest lies beside them.
         path = str(train.files[0].parent)
     if path is None:
@@ -102,6 +124,18 @@ def _balancing(config: TrainingConfig, train: Records) -> tuple[float, ...] | No
         )
     pixels = train.manifest.splits["train"].class_pixels
     return class_weights(pixels, config.recipe.class_balancing)
+
+
+def _mixing(mixture: Manifest) -> dict[str, Any]:
+    """Returns what decides the classes of a mixture and the order of its examples."""
+    return {
+        "data_sets": [f"{part.data_set} {part.manifest_sha256}" for part in mixture.parts],
+        "sampling_weights": [part.weight for part in mixture.parts],
+        "class_names": list(mixture.info.class_names),
+        "ignore_label": mixture.info.ignore_label,
+        # Parts of one data set have the same class map.
+        "class_map": {part.data_set: dict(part.class_map) for part in mixture.parts},
+    }
 
 
 def _identity(records: Records | None) -> list[str]:

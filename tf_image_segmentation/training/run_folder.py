@@ -1,7 +1,8 @@
 """The folder of a training run: one owner, its configuration, its metrics.
 
 Layout: ``config.json``, ``metrics.jsonl``, ``tensorboard/``, ``checkpoints/`` (to resume from:
-weights, optimizer, step) and ``model/best/``, ``model/last/`` (weights by name, to use).
+weights, optimizer, step), ``model/best/``, ``model/last/`` (weights by name, to use) and, where
+several data sets train together, ``data/`` (the mixture, which opens like a folder of records).
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ _FREE_FIELDS = {
     "recipe.validation_interval",
     "val_tfrecords",
     "tfrecords",
+    # What follows from these and from the folders is compared as "mixture".
+    "class_map",
+    "sampling_weights",
 }
 
 
@@ -101,6 +105,7 @@ class RunFolder:
         self.best_model = path / "model" / "best"
         self.last_model = path / "model" / "last"
         self.tensorboard = path / "tensorboard"
+        self.mixture = path / "data"
         self._config_file = path / CONFIG_FILE
         self._metrics_file = path / METRICS_FILE
         self._config = config

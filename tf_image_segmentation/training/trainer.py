@@ -18,6 +18,7 @@ from tf_image_segmentation.evaluation.evaluator import Prediction, evaluate
 from tf_image_segmentation.input_pipeline import Batch
 from tf_image_segmentation.models.fcn import MODELS
 from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.tfrecords.mixture import save_mixture
 from tf_image_segmentation.training.config import TrainingConfig
 from tf_image_segmentation.training.data import TrainingData
 from tf_image_segmentation.training.distribution import Workers, naming_lost_workers
@@ -108,6 +109,8 @@ class Trainer:
         tqdm.write(str(report))
 
     def _start(self) -> None:
+        if self._data.mixture is not None and self._workers.is_chief:
+            save_mixture(self._data.mixture, self._folder.mixture)
         if self._has_run:
             step = self._restore()
             self._folder.forget_after(step)
