@@ -29,18 +29,21 @@ def main() -> None:
     """Parses the command line, downloads, and prints what to run next."""
     arguments = parse_arguments()
 
-    from tf_image_segmentation.downloads import RESOURCES, mirror_url, obtain
+    from tf_image_segmentation.datasets import berkeley_sbd, pascal_voc
+    from tf_image_segmentation.downloads import VGG_16, mirror_url, obtain, product_path
 
-    for name in [arguments.only] if arguments.only else RESOURCES:
+    (voc,), (sbd,) = pascal_voc.SOURCE.archives, berkeley_sbd.SOURCE.archives
+    archives = {"voc": voc, "sbd": sbd, "vgg": VGG_16}
+    for name in [arguments.only] if arguments.only else archives:
         url = getattr(arguments, f"{name}_url")
         if url is None and arguments.base_url:
-            url = mirror_url(name, arguments.base_url)
-        obtain(name, arguments.output_dir, url)
-    voc, sbd = (arguments.output_dir / RESOURCES[name].product for name in ("voc", "sbd"))
-    if voc.exists() and sbd.exists():
+            url = mirror_url(archives[name], arguments.base_url)
+        obtain(archives[name], arguments.output_dir, url, mirror_option=f"--{name}-url URL")
+    voc_root, sbd_root = (product_path(a, arguments.output_dir) for a in (voc, sbd))
+    if voc_root.exists() and sbd_root.exists():
         print(
             "\nConvert it:\n"
-            f"python scripts/convert_pascal_voc.py --voc-root {voc} --sbd-root {sbd} "
+            f"python scripts/convert_pascal_voc.py --voc-root {voc_root} --sbd-root {sbd_root} "
             f"--output-dir {arguments.output_dir / 'pascal_voc_sbd'}"
         )
 

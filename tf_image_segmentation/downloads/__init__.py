@@ -1,4 +1,10 @@
 """Fetching data sets and checkpoints: checked, resumable, safely unpacked."""
 
 from tf_image_segmentation.downloads.archives import Limits, extract_archive
-from tf_image_segmentation.downloads.resources import RESOURCES, fetch, mirror_url, obtain
+from tf_image_segmentation.downloads.fetching import (
+    VGG_16,
+    fetch,
+    mirror_url,
+    obtain,
+    product_path,
+)
