@@ -9,6 +9,7 @@ from tf_image_segmentation.datasets.lists import (
     list_files,
     missing_files,
     paired_files,
+    paired_splits,
     read_ids,
     read_pairs,
     resolve_inside,
@@ -186,3 +187,20 @@ def test_files_of_two_folders_are_paired_by_the_start_of_their_names(tmp_path):
     assert list(missing_files(Sample(*pair) for pair in found)) == ["c", "ä 1"]
     with pytest.raises(DataError, match="there is no such folder"):
         paired_files(images, tmp_path / "absent")
+
+
+# fault 22
+def test_a_name_in_two_splits_is_refused_and_other_splits_may_be_absent(tmp_path):
+    folders = {name: (tmp_path / name, tmp_path / f"{name} masks") for name in ("train", "val")}
+    ends = {"image_end": ".jpg", "mask_end": ".png"}
+    for folder in folders["train"]:
+        folder.mkdir()
+    (tmp_path / "train/a.jpg").touch()
+    assert [name for name, _, _ in paired_splits(folders, "train", **ends)] == ["a"]
+    with pytest.raises(DataError, match="val: there is no such folder"):
+        paired_splits(folders, "val", **ends)
+    for folder in folders["val"]:
+        folder.mkdir()
+    (tmp_path / "val masks/a.png").touch()
+    with pytest.raises(DataError, match=r"a \(in train and val\)"):
+        paired_splits(folders, "train", **ends)

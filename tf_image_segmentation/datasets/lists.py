@@ -175,6 +175,30 @@ def paired_files(
     ]
 
 
+def paired_splits(
+    folders: Mapping[str, tuple[Path, Path]], split: str, *, image_end: str, mask_end: str
+) -> list[tuple[str, Path, Path]]:
+    """Pairs the files of one split, and refuses names that another split has as well.
+
+    Args:
+        folders: of each split, the folder of its images and that of its masks. Other splits than
+            the wanted one may be absent.
+        split: the wanted one.
+        image_end: see `paired_files`.
+        mask_end: see `paired_files`.
+
+    Raises:
+        DataError: as `paired_files`, or if a name is in two splits.
+    """
+    pairs = {
+        name: paired_files(images, masks, image_end=image_end, mask_end=mask_end)
+        for name, (images, masks) in folders.items()
+        if name == split or (images.is_dir() and masks.is_dir())
+    }
+    check_disjoint({name: [pair[0] for pair in found] for name, found in pairs.items()})
+    return pairs[split]
+
+
 def check_disjoint(splits: Mapping[str, Iterable[str]]) -> None:
     """Raises a `DataError` that names the ids if any is in two splits, or in one of them twice."""
     seen: dict[str, str] = {}
