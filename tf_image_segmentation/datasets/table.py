@@ -1,0 +1,29 @@
+"""All registered data sets in one Markdown table."""
+
+from __future__ import annotations
+
+from tf_image_segmentation.datasets.dataset import Dataset, dataset_names, get_dataset
+
+_COLUMNS = ("name", "classes", "splits", "masks", "licence", "download")
+
+
+def markdown_table() -> str:
+    """Returns a row for each data set: what it holds, its terms, and how to get it."""
+    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *map(_row, map(get_dataset, dataset_names()))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _row(dataset: Dataset) -> tuple[str, ...]:
+    source = dataset.source
+    name = f"[`{dataset.name}`]({source.home_page})" if source.home_page else f"`{dataset.name}`"
+    download = "script" if source.archives else "by hand"
+    return (name, *_content(dataset), source.licence, download)
+
+
+def _content(dataset: Dataset) -> tuple[str, str, str]:
+    """Returns number of classes, sizes of the splits and mask encoding."""
+    info = dataset.fixed_info
+    if info is None:
+        return ("the folder's own",) * 3
+    splits = ", ".join(f"{split} {size}" for split, size in info.splits.items())
+    return str(info.num_classes), splits, f"`{info.mask_encoding}`"
