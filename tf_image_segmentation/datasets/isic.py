@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, register
-from tf_image_segmentation.datasets.lists import check_disjoint, paired_files
+from tf_image_segmentation.datasets.lists import paired_splits
 from tf_image_segmentation.datasets.source import Archive, Source
 from tf_image_segmentation.errors import DataError
 
@@ -106,15 +106,13 @@ def _samples(folders: Folders, root: Path, split: str) -> Iterator[Sample]:
             of the splits that are there.
     """
     choose("split", split, folders)
-    present = {
-        name: paired_files(Path(root) / images, Path(root) / masks, mask_end="_segmentation.png")
-        for name, (images, masks) in folders.items()
-        if name == split or ((Path(root) / images).is_dir() and (Path(root) / masks).is_dir())
+    paths = {
+        name: (Path(root) / images, Path(root) / masks) for name, (images, masks) in folders.items()
     }
-    if not present[split]:
-        raise DataError(f"{Path(root) / folders[split][0]}: holds no images; unpack it again")
-    check_disjoint({name: [pair[0] for pair in pairs] for name, pairs in present.items()})
-    return (Sample(image_id, image, mask) for image_id, image, mask in present[split])
+    pairs = paired_splits(paths, split, image_end=".jpg", mask_end="_segmentation.png")
+    if not pairs:
+        raise DataError(f"{paths[split][0]}: holds no images; unpack it again")
+    return (Sample(image_id, image, mask) for image_id, image, mask in pairs)
 
 
 register(INFO_2017, SOURCE_2017)(partial(_samples, FOLDERS_2017))
