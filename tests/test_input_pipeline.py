@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_records import RED, example, examples, write_classic_records, write_records
+from small_records import INFO, RED, example, examples, write_classic_records, write_records
 
 from tf_image_segmentation import input_pipeline
 from tf_image_segmentation.augmentation import Augmentation
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.input_pipeline import training_batches
-from tf_image_segmentation.tfrecords import open_records
+from tf_image_segmentation.tfrecords import open_records, write_mixture
+from tf_image_segmentation.tfrecords.part_sampling import PartSampling
 
 COUNT = 7
 FILL = (123.68, 116.78, 103.94)
@@ -231,3 +234,114 @@ def test_a_batch_that_replicas_cannot_share_evenly_is_refused(records):
     context = tf.distribute.InputContext(1, 0, 2)
     with pytest.raises(DataError, match="batch size 3 cannot be shared evenly by 2 replicas"):
         training_batches(records, CROP, 3, 0, context=context)
+
+
+OTHER = replace(INFO, name="other", class_names=("dog [black]", "background", "cow"))
+WEIGHTS = (3, 1)
+
+
+@pytest.fixture(scope="module")
+def mixture(folder):
+    """The records above, and three of a data set with other classes, a third as often."""
+    other = write_records(
+        folder / "other", {"train": examples(COUNT)[4:]}, num_shards=2, info=OTHER
+    )
+    class_map = folder / "map.json"
+    fields = {
+        "name": "mixed",
+        "classes": {"background": [0, 0, 0], "dog [black]": [0, 0, 9]},
+        "data_sets": {"small": {"cat": None}, "other": {"cow": "dog [black]"}},
+    }
+    class_map.write_text(json.dumps(fields))
+    write_mixture([folder, other], class_map, WEIGHTS, folder / "mixed")
+    return open_records(folder / "mixed", "train")
+
+
+def by_number(mixture, seed, count):
+    """The part of each example and its id, as the definition of the order has it."""
+    draws = PartSampling(mixture.weights, seed).dataset(0)
+    parts = [int(part) for part in draws.take(count).as_numpy_iterator()]
+    streams = []
+    for part, records in enumerate(mixture.parts):
+        epochs = input_pipeline._epochs(records, seed, 0, part, len(mixture.parts))
+        elements = epochs.take(parts.count(part))
+        streams.append([records.parse(*e).image_id.numpy().decode() for e in elements])
+    return parts, [streams[part].pop(0) for part in parts]
+
+
+def test_each_part_of_a_mixture_has_its_own_epochs(mixture):
+    count = 40
+    parts, expected = by_number(mixture, seed=4, count=count)
+    batches = take(training_batches(mixture, CROP, batch_size=4, seed=4), count // 4)
+    assert ids(batches) == expected
+    for part, size in enumerate((COUNT, 3)):
+        own = [image_id for image_id, p in zip(expected, parts, strict=True) if p == part]
+        assert len(own) > size  # into a second epoch
+        for start in range(0, len(own) - size + 1, size):
+            assert len(set(own[start : start + size])) == size
+
+
+def test_masks_of_a_mixture_have_its_labels(mixture):
+    # What the class map says, by the red that shows each stored label.
+    label_of = ({0: 0, 100: 255, 200: 1, 250: 255}, {0: 1, 100: 0, 200: 1, 250: 255})
+    parts, _ = by_number(mixture, seed=0, count=24)
+    assert set(parts) == {0, 1}
+    whole = Augmentation((64, 64), (77.0, 77.0, 77.0), 255, flip=False)
+    batches = take(training_batches(mixture, whole, batch_size=4, seed=0), 6)
+    images = [image for batch in batches for image in batch.images]
+    masks = [mask for batch in batches for mask in batch.masks]
+    for part, image, mask in zip(parts, images, masks, strict=True):
+        for red, label in {**label_of[part], 77: 255}.items():
+            assert set(np.unique(mask[image[..., 0] == red])) <= {label}
+
+
+def test_a_mixture_resumes_without_the_skipped_examples(mixture):  # fault 51
+    expected = take(training_batches(mixture, EVERYTHING, batch_size=3, seed=1), 14)
+    resumed = training_batches(mixture, EVERYTHING, 3, seed=1, start_step=11)
+    assert_equal(take(resumed, 3), expected[11:])
+    # Decoding all that comes before would take hours.
+    far = take(training_batches(mixture, CROP, 3, seed=1, start_step=3_000_000), 1)
+    assert len(ids(far)) == 3
+
+
+def test_workers_share_the_batches_of_a_mixture(mixture):
+    expected = take(training_batches(mixture, CROP, batch_size=4, seed=2, start_step=1), 4)
+    contexts = [tf.distribute.InputContext(2, worker, 2) for worker in range(2)]
+    shares = [take(training_batches(mixture, CROP, 4, 2, 1, context), 4) for context in contexts]
+    for step, whole in enumerate(expected):
+        parts = [share[step] for share in shares]
+        assert ids(parts) == ids([whole])
+        np.testing.assert_array_equal(np.concatenate([p.masks for p in parts]), whole.masks)
+
+
+def test_the_batch_of_a_mixture_may_be_larger_than_a_part(mixture, folder):  # fault 54
+    input_pipeline.check_batch_size(mixture, COUNT + 3)
+    message = rf"{folder}, {folder}/other/records: batch size 11 .* of 10 examples"
+    with pytest.raises(DataError, match=message):
+        input_pipeline.check_batch_size(mixture, COUNT + 4)
+
+
+@pytest.mark.parametrize("weights", [(1.0,), (3, 1), (1, 1, 2), (0.001, 5000)])
+def test_parts_are_drawn_as_often_as_their_weights_say(weights):
+    count = 100_000
+    found = PartSampling(weights, seed=3).counts(count)
+    assert found.sum() == count and len(found) == len(weights)
+    for number, share in zip(found, np.array(weights) / sum(weights), strict=True):
+        # Beyond 5 standard deviations of the binomial distribution once in a million draws.
+        assert abs(number - count * share) <= 5 * np.sqrt(count * share * (1 - share))
+
+
+def test_draws_depend_on_the_seed_and_the_number_alone(monkeypatch):
+    import tf_image_segmentation.tfrecords.part_sampling as module
+
+    monkeypatch.setattr(module, "_BLOCK", 16)
+    sampling = PartSampling((2, 1, 1), seed=8)
+    draws = list(sampling.dataset(0).take(100).as_numpy_iterator())
+    for first in (0, 1, 15, 16, 17, 50):
+        later = sampling.dataset(first).take(50).as_numpy_iterator()
+        assert list(later) == draws[first : first + 50]
+        assert sampling.counts(first).tolist() == np.bincount(draws[:first], minlength=3).tolist()
+    other = PartSampling((2, 1, 1), seed=9).dataset(0).take(100)
+    assert list(other.as_numpy_iterator()) != draws
+    repeats = [draws[start : start + 16] for start in range(0, 96, 16)]
+    assert len({tuple(block) for block in repeats}) == 6

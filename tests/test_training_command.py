@@ -61,6 +61,16 @@ def test_a_crop_that_does_not_fit_is_an_error(trained_with):
         trained_with("--crop-size", "100")
 
 
+def test_one_folder_is_a_data_set_and_several_are_a_mixture(trained_with):
+    config, _ = trained_with()
+    assert (config.tfrecords, config.makes_mixture) == ("records", False)
+    options = "--tfrecords a b --class-map map.json --sampling-weights 2 0.5"
+    config, _ = trained_with(*options.split())
+    assert (config.tfrecords, config.class_map) == (("a", "b"), "map.json")
+    assert (config.sampling_weights, config.makes_mixture) == ((2.0, 0.5), True)
+    assert trained_with("--class-map", "map.json")[0].makes_mixture
+
+
 @pytest.mark.parametrize("option", [["--recipe", "cityscapes"], ["--compute-dtype", "int8"]])
 def test_unknown_choices_are_listed(trained_with, option, capsys):
     # fault 28
