@@ -49,8 +49,8 @@ vegetationmisc 192 192 0
 wall 64 192 0"""
 )
 
-# Black is void. The mask of Seq05VD_f02610, a test frame, is reported to be wrong; it is kept, as in
-# the published scores.
+# Black is void. The mask of Seq05VD_f02610, a test frame, is reported to be wrong; it is kept, as
+# in the published scores.
 INFO = DatasetInfo(
     name="camvid_32",
     class_names=_NAMES,
@@ -78,6 +78,7 @@ SOURCE = Source(
             url="http://web4.cs.ucl.ac.uk/staff/g.brostow/MotionSegRecData/data/"
             "LabeledApproved_full.zip",
             folder=MASKS,
+            required=("0001TP_006690_L.png", "Seq05VD_f05100_L.png"),
         ),
     ),
 )
