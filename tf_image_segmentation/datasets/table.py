@@ -15,9 +15,16 @@ def markdown_table() -> str:
 
 def _row(dataset: Dataset) -> tuple[str, ...]:
     source = dataset.source
-    name = f"[`{dataset.name}`]({source.home_page})" if source.home_page else f"`{dataset.name}`"
-    download = "script" if source.archives else "by hand"
-    return (name, *_content(dataset), source.licence, download)
+    published = source.home_page.startswith("http")
+    name = f"[`{dataset.name}`]({source.home_page})" if published else f"`{dataset.name}`"
+    return (name, *_content(dataset), source.licence, _download(dataset))
+
+
+def _download(dataset: Dataset) -> str:
+    if dataset.source.archives:
+        return "script"
+    of_ones_own = dataset.fixed_info is None or not dataset.source.home_page
+    return "-" if of_ones_own else "by hand"
 
 
 def _content(dataset: Dataset) -> tuple[str, str, str]:
