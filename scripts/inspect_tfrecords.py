@@ -1,23 +1,32 @@
 """Shows what files of records hold, checks them, and draws a sheet of images with their masks.
 
-PATH is a folder that a conversion made, one record file, or a quoted pattern.
+PATH is a folder that a conversion made, one record file, or a quoted pattern. With --verify or
+--report every record is decoded, and images that are in two splits, colours and sizes are looked at
+as well. All that is wrong is told at once, and then the exit code is 1.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.commands.inspection import (
+    add_inspection_options,
+    check_outputs,
+    print_findings,
+    write_outputs,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tf_image_segmentation.tfrecords.reader import Records
+    from tf_image_segmentation.datasets.source import Source as DatasetSource
+    from tf_image_segmentation.inspection.inspection import Inspection
+    from tf_image_segmentation.tfrecords.records import Records
 
 _REASONS = 10
 
@@ -29,21 +38,38 @@ def parse_arguments() -> argparse.Namespace:
     add("path", type=Path, metavar="PATH", help="folder, record file or quoted pattern")
     add("--split", help="split of a folder; None shows all")
     add("--verify", action="store_true", help="decode every record, check its ids and SHA-256")
-    add("--contact-sheet", type=Path, metavar="FILE.png", help="picture to draw")
-    add("--num-images", type=int, default=24, help="images in the picture, from every file")
-    add("--columns", type=int, default=6, help="images in a row of the picture")
+    add_inspection_options(parser)
     return parser.parse_args()
 
 
-def open_splits(path: Path, split: str | None) -> dict[str, Records]:
-    """Opens each split of a folder by itself; a file or pattern goes by its own name."""
+def open_splits(path: Path, split: str | None) -> tuple[dict[str, Records], dict[str, str]]:
+    """Opens each split of a folder by itself; a file or pattern goes by its own name.
+
+    Returns:
+        Records by split, and why others cannot be opened by split.
+    """
+    from tf_image_segmentation.errors import DataError
+    from tf_image_segmentation.tfrecords.manifest import Manifest
     from tf_image_segmentation.tfrecords.reader import open_records
 
-    records = open_records(path, split)
-    if records.manifest is None or not path.is_dir():
-        return {path.name: records}
-    names = list(records.manifest.splits) if split is None else [split]
-    return {name: open_records(path, name) for name in names}
+    try:
+        records = open_records(path, split)
+        if records.manifest is None or split is not None or not path.is_dir():
+            return {split or path.name: records}, {}
+        names = list(records.manifest.splits)
+    except DataError:
+        if split is not None or not path.is_dir():
+            raise
+        names = list(Manifest.read(path).splits)
+    opened, unopened = {}, {}
+    for name in names:
+        try:
+            opened[name] = open_records(path, name)
+        except DataError as error:
+            unopened[name] = str(error)
+    if not opened:
+        raise DataError("\n".join(unopened.values()))
+    return opened, unopened
 
 
 def describe(name: str, records: Records) -> str:
@@ -65,10 +91,19 @@ def describe(name: str, records: Records) -> str:
     return text
 
 
-def pixel_counts(name: str, records: Records, verify: bool) -> np.ndarray:
+def skipped_samples(records_by_split: dict[str, Records]) -> dict[str, int]:
+    """Returns how many samples the conversion left out of each split."""
+    return {
+        name: len(records.manifest.splits[name].skipped)
+        for name, records in records_by_split.items()
+        if records.manifest is not None and name in records.manifest.splits
+    }
+
+
+def pixel_counts(name: str, records: Records) -> np.ndarray:
     """Returns pixels of each mask value, from the manifest or else by reading every record."""
     split = records.manifest.splits.get(name) if records.manifest else None
-    if verify or split is None or records.info is None:
+    if split is None or records.info is None:
         return records.verify(progress=True)
     counts = np.zeros(256, np.int64)
     counts[: len(split.class_pixels)] = split.class_pixels
@@ -96,53 +131,64 @@ def pixel_table(records: Records, counts: np.ndarray) -> Table:
     return table
 
 
-def draw_contact_sheet(
-    records_by_split: dict[str, Records], file: Path, num_images: int, columns: int
-) -> None:
-    """Writes a PNG of the first images of every file with their masks over them."""
-    from PIL import Image
-
-    from tf_image_segmentation import visualization
-
-    # Some of every file: neighbours in a file may be frames of one video.
-    all_files = [(r, shard) for r in records_by_split.values() for shard in range(len(r.files))]
-    share = -(-num_images // len(all_files))
-    tiles = []
-    for records, shard in all_files[:num_images]:
-        palette = records.info.palette if records.info else visualization.generic_palette(64)
-        for image, mask, _ in itertools.islice(records.examples(shard), share):
-            tiles.append(visualization.overlay(image, mask, palette))
-    Image.fromarray(visualization.contact_sheet(tiles[:num_images], columns)).save(
-        file, format="PNG"
-    )
-
-
-def main() -> None:
-    """Parses the command line and prints; bad records end it with exit code 1."""
-    arguments = parse_arguments()
-
-    command_line.load_tensorflow()
+def print_split(name: str, records: Records, inspection: Inspection | None) -> None:
+    """Prints what one split holds; its pixels not where some of them cannot be read."""
     from rich.console import Console
 
-    from tf_image_segmentation.errors import DataError
+    print(describe(name, records))
+    if inspection is None:
+        counts = pixel_counts(name, records)
+    elif len(inspection.statistics[name].images) < records.num_examples:
+        return
+    else:
+        counts = inspection.statistics[name].label_pixels
+    Console().print(pixel_table(records, counts))
 
-    console, faults = Console(), []
-    records_by_split = open_splits(arguments.path, arguments.split)
-    for name, records in records_by_split.items():
-        print(describe(name, records))
-        try:
-            console.print(pixel_table(records, pixel_counts(name, records, arguments.verify)))
-        except DataError as error:
-            faults.append(str(error))
-    if faults:
-        raise DataError("\n".join(faults))
-    if arguments.verify:
-        print("verified: every record is whole")
-    if arguments.contact_sheet is not None:
-        draw_contact_sheet(
-            records_by_split, arguments.contact_sheet, arguments.num_images, arguments.columns
+
+def dataset_source(records: Records) -> DatasetSource | None:
+    """Returns where the data set comes from, if it is a known one."""
+    from tf_image_segmentation.datasets import dataset_names, get_dataset
+
+    known = records.info is not None and records.info.name in dataset_names()
+    return get_dataset(records.info.name).source if known and records.info else None
+
+
+def main() -> int:
+    """Parses the command line and prints; returns 1 if anything is wrong."""
+    arguments = parse_arguments()
+    check_outputs(arguments)
+
+    command_line.load_tensorflow()
+    from tf_image_segmentation.inspection.findings import allow, fault_findings, size_findings
+    from tf_image_segmentation.inspection.inspection import inspect
+    from tf_image_segmentation.inspection.record_source import RecordSource
+    from tf_image_segmentation.inspection.tables import print_tables
+
+    records_by_split, unopened = open_splits(arguments.path, arguments.split)
+    source = RecordSource(records_by_split, unopened, progress=True)
+    skipped = skipped_samples(records_by_split)
+    inspection = None
+    if arguments.verify or arguments.report is not None:
+        inspection = inspect(
+            source,
+            max_distance=arguments.duplicate_distance,
+            skipped=skipped,
+            allowed=arguments.allow,
         )
-        print(f"drew {arguments.contact_sheet}")
+    for name, records in records_by_split.items():
+        print_split(name, records, inspection)
+    if inspection is None:
+        published = {} if source.info is None else source.info.splits
+        found = size_findings(published, source.listed, skipped, unopened)
+        findings = allow([*fault_findings(source.unreadable), *found], arguments.allow)
+    else:
+        findings = inspection.findings
+        print_tables(inspection)
+        if inspection.is_whole:
+            print("verified: every record is whole")
+    first = next(iter(records_by_split.values()))
+    write_outputs(arguments, source, inspection, dataset_source(first), arguments.path)
+    return print_findings(findings)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,9 @@ ADDED = {
     "reproduce_camvid.py": ["--steps", "1"],
     "tune_crf.py": ["--trials", "3", "--images", "2", "--workers", "1"],
     "predict.py": ["--workers", "1"],
+    # The data is not the one that it stands for.
+    "inspect_dataset.py": ["--workers", "1", "--allow", "sizes"],
+    "inspect_tfrecords.py": ["--allow", "sizes"],
 }
 # What these do is long, wants the network, or is what runs this test.
 RUN_ELSEWHERE = {
@@ -114,6 +117,7 @@ def test_commands_in_their_order(readme, workspace, monkeypatch):
     # What the text says that they leave behind.
     for path in (
         "runs/fcn_8s/report.html",
+        "data/pascal_voc_sbd.html",
         "data/pascal_voc_sbd.png",
         "predictions/photo_labels.png",
         "predictions/beach_overlay.jpg",

@@ -94,7 +94,7 @@ def _across_splits(pairs: Sequence[Pair]) -> list[Finding]:
             Finding(
                 ERROR,
                 "near-duplicates",
-                f"{counted(len(alike), 'image')} that look like one in another split",
+                f"{counted(len(alike), 'image')} much like one in another split",
                 shorten(lines),
                 "look at the pairs on the page (--report). Where they show the same, keep one of "
                 "them; where not, lower --duplicate-distance, or accept them with "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tf_image_segmentation.inspection.measurement import Fault
@@ -56,7 +56,10 @@ def allow(findings: Iterable[Finding], allowed: Iterable[str]) -> list[Finding]:
 
 
 def size_findings(
-    published: Mapping[str, int], found: Mapping[str, int], skipped: Mapping[str, int]
+    published: Mapping[str, int],
+    found: Mapping[str, int],
+    skipped: Mapping[str, int],
+    unlisted: Collection[str] = (),
 ) -> list[Finding]:
     """Compares the sizes of splits with the published ones.
 
@@ -64,6 +67,7 @@ def size_findings(
         published: number of samples by split, as the data set's description says.
         found: number of samples by split.
         skipped: number of samples that a conversion left out, by split.
+        unlisted: splits that are known to be at fault.
     """
     findings = []
     wrong = tuple(
@@ -76,6 +80,13 @@ def size_findings(
             "look for what is missing or too much; --allow sizes accepts it, for a part of a set"
         )
         findings.append(Finding(ERROR, "sizes", "not as many as published", wrong, way_out))
+    absent = tuple(
+        f"{split}: {size} published"
+        for split, size in published.items()
+        if split not in found and split not in unlisted
+    )
+    if absent:
+        findings.append(Finding(WARNING, "absent-splits", "not looked at", absent))
     left_out = tuple(f"{split}: {count}" for split, count in skipped.items() if count)
     if left_out:
         findings.append(Finding(WARNING, "skipped", "bad samples were left out", left_out))
@@ -90,7 +101,7 @@ _FAULTS = {
     ),
     "missing": (
         "sample",
-        "without all files",
+        "with missing files",
         "copy or download them again; --skip-bad leaves them out of a conversion",
     ),
     "broken": (

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from tf_image_segmentation.datasets.dataset import DatasetInfo
 from tf_image_segmentation.inspection.content_findings import content_findings
 from tf_image_segmentation.inspection.findings import (
-    ERROR,
     Finding,
     allow,
     fault_findings,
@@ -40,9 +39,11 @@ class Inspection:
     findings: list[Finding]
 
     @property
-    def is_right(self) -> bool:
-        """Whether no error was found."""
-        return all(finding.level != ERROR for finding in self.findings)
+    def is_whole(self) -> bool:
+        """Whether every listed example could be read."""
+        return all(
+            len(self.statistics[split].images) == listed for split, listed in self.listed.items()
+        )
 
 
 def inspect(
@@ -70,7 +71,12 @@ def inspect(
     published = {} if source.info is None else source.info.splits
     findings = [
         *fault_findings(faults),
-        *size_findings(published, source.listed, skipped or {}),
+        *size_findings(
+            published,
+            source.listed,
+            skipped or {},
+            {fault.split for fault in faults if fault.rule == "unlisted"},
+        ),
         *content_findings(statistics, pairs, source.info),
     ]
     return Inspection(source.info, source.listed, statistics, pairs, allow(findings, allowed))

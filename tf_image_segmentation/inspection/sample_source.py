@@ -56,7 +56,7 @@ class SampleSource:
         progress: bool = False,
     ) -> None:
         self.info: DatasetInfo | None = info
-        self.listed = {split: len(listed) for split, listed in samples.items()}
+        self.listed: Mapping[str, int] = {split: len(listed) for split, listed in samples.items()}
         self._samples, self._unlisted = samples, unlisted or {}
         self._read = functools.partial(_read, info=info, options=options or ImageOptions())
         self._workers, self._progress = workers, progress

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo
-from tf_image_segmentation.visualization import IGNORE_COLOUR, colorize
+from tf_image_segmentation.visualization import IGNORE_COLOUR, Palette, colorize
 
 LONGEST_SIDE = 480
 HATCH_COLOUR = (112, 112, 112)
@@ -41,9 +41,10 @@ class Picture(NamedTuple):
         return f"data:{self.media_type};base64,{base64.b64encode(self.data).decode('ascii')}"
 
 
-def photo(image: np.ndarray) -> Picture:
-    """Returns an image (RGB, uint8 [h, w, 3]) as a JPEG of at most `LONGEST_SIDE` pixels a side."""
-    return _encode(_shrunk(image, Image.Resampling.LANCZOS), "JPEG", quality=_JPEG_QUALITY)
+def photo(image: np.ndarray, longest_side: int = LONGEST_SIDE) -> Picture:
+    """Returns an image (RGB, uint8 [h, w, 3]) as a JPEG whose sides are not longer than that."""
+    shrunk = _shrunk(image, Image.Resampling.LANCZOS, longest_side)
+    return _encode(shrunk, "JPEG", quality=_JPEG_QUALITY)
 
 
 def painted(labels: np.ndarray, info: DatasetInfo, ignored: int | None = None) -> Picture:
@@ -54,19 +55,45 @@ def painted(labels: np.ndarray, info: DatasetInfo, ignored: int | None = None) -
         info: has the colours.
         ignored: label of pixels that are hatched; None for a prediction, which ignores none.
     """
-    shrunk = np.asarray(_shrunk(labels, Image.Resampling.NEAREST))
-    picture = colorize(shrunk, info.palette)
+    shrunk = np.asarray(_shrunk(labels, Image.Resampling.NEAREST, LONGEST_SIDE))
+    return _encode(Image.fromarray(_coloured(shrunk, info.palette, ignored)), "PNG")
+
+
+def overlaid(
+    image: np.ndarray,
+    labels: np.ndarray,
+    palette: Palette,
+    ignored: int | None,
+    longest_side: int = LONGEST_SIDE,
+) -> Picture:
+    """Returns an image with its labels over it, half and half, as a JPEG.
+
+    Args:
+        image: RGB, uint8 [h, w, 3].
+        labels: class ids, uint8 [h, w].
+        palette: colour of each class id.
+        ignored: label of pixels that are hatched, or None.
+        longest_side: of the picture in pixels.
+    """
+    below = _shrunk(image, Image.Resampling.LANCZOS, longest_side)
+    shrunk = np.asarray(_shrunk(labels, Image.Resampling.NEAREST, longest_side))
+    above = Image.fromarray(_coloured(shrunk, palette, ignored))
+    return _encode(Image.blend(below, above, 0.5), "JPEG", quality=_JPEG_QUALITY)
+
+
+def _coloured(labels: np.ndarray, palette: Palette, ignored: int | None) -> np.ndarray:
+    picture = colorize(labels, palette)
     if ignored is not None:
-        rows, columns = np.indices(shrunk.shape)
+        rows, columns = np.indices(labels.shape)
         stripes = (rows + columns) % _HATCH_PERIOD < _HATCH_PERIOD // 2
-        picture[shrunk == ignored] = IGNORE_COLOUR
-        picture[(shrunk == ignored) & stripes] = HATCH_COLOUR
-    return _encode(Image.fromarray(picture), "PNG")
+        picture[labels == ignored] = IGNORE_COLOUR
+        picture[(labels == ignored) & stripes] = HATCH_COLOUR
+    return picture
 
 
-def _shrunk(array: np.ndarray, resampling: Image.Resampling) -> Image.Image:
+def _shrunk(array: np.ndarray, resampling: Image.Resampling, longest_side: int) -> Image.Image:
     image = Image.fromarray(array)
-    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), resampling, reducing_gap=None)
+    image.thumbnail((longest_side, longest_side), resampling, reducing_gap=None)
     return image
 
 

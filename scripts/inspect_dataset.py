@@ -1,0 +1,73 @@
+"""Shows what a data set on disk holds, and what is wrong with it, before it is converted.
+
+Every image and mask is read and checked as a conversion does. Splits and their sizes, missing and
+broken files, ids and images that are in two splits, classes, sizes and colours: all that is wrong
+is told at once, and then the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.commands.inspection import (
+    add_inspection_options,
+    check_outputs,
+    print_findings,
+    write_outputs,
+)
+from tf_image_segmentation.commands.options import add_image_options
+from tf_image_segmentation.datasets import dataset_names, get_dataset
+from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Returns the command line's arguments."""
+    parser = command_line.parser(__doc__)
+    add = parser.add_argument
+    add("name", metavar="NAME", help="data set, one of: " + ", ".join(dataset_names()))
+    add("--root", type=Path, required=True, help="folder of the data set")
+    add("--splits", nargs="+", metavar="SPLIT", help="splits to look at; None looks at all")
+    add(
+        "--mask-encoding",
+        choices=sorted(MASK_ENCODINGS),
+        help="how masks store classes; None is as the data set says",
+    )
+    add("--workers", type=int, default=os.cpu_count(), help="processes that read and check samples")
+    add_image_options(parser)
+    add_inspection_options(parser)
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Parses the command line, inspects and prints; returns 1 if anything is wrong."""
+    arguments = parse_arguments()
+
+    from tf_image_segmentation.inspection.inspection import inspect
+    from tf_image_segmentation.inspection.sample_source import (
+        ImageOptions,
+        SampleSource,
+        list_samples,
+    )
+    from tf_image_segmentation.inspection.tables import print_tables
+
+    check_outputs(arguments)
+    dataset = get_dataset(arguments.name)
+    info = dataset.describe(arguments.root)
+    if arguments.mask_encoding is not None:
+        info = replace(info, mask_encoding=arguments.mask_encoding)
+    samples, unlisted = list_samples(dataset, arguments.root, arguments.splits or info.splits)
+    values = arguments.intensity_range and tuple(arguments.intensity_range)
+    options = ImageOptions(arguments.max_pixels, values)
+    source = SampleSource(info, samples, unlisted, options, arguments.workers, progress=True)
+    inspection = inspect(source, max_distance=arguments.duplicate_distance, allowed=arguments.allow)
+    print_tables(inspection)
+    write_outputs(arguments, source, inspection, dataset.source, arguments.root)
+    return print_findings(inspection.findings)
+
+
+if __name__ == "__main__":
+    command_line.run(main)
