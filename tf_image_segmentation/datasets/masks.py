@@ -9,6 +9,7 @@ import numpy as np
 from tf_image_segmentation.datasets import decoding
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
 from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS, class_ids
+from tf_image_segmentation.datasets.other_formats import read_jpeg_mask
 from tf_image_segmentation.errors import DataError
 
 __all__ = ["MASK_ENCODINGS", "class_ids", "read_class_ids", "read_mask"]
@@ -35,7 +36,8 @@ def read_mask(path: Path, *, max_pixels: int = decoding.MAX_PIXELS) -> np.ndarra
     if kind == "JPEG":
         raise DataError(
             f"{path}: is a JPEG, whose compression changes class ids; masks must be PNG, "
-            "made from the original annotation and not from this file"
+            "made from the original annotation and not from this file; one of black and white can "
+            "be read with mask_encoding='threshold_128' (--mask-encoding)"
         )
     if kind != "PNG":
         raise DataError(
@@ -81,5 +83,13 @@ def read_class_ids(
     sample: Sample, info: DatasetInfo, *, max_pixels: int = decoding.MAX_PIXELS
 ) -> np.ndarray:
     """Reads the mask of ``sample`` as class ids, uint8 [height, width]; see `class_ids`."""
-    read = sample.read_mask or read_mask
+    read = sample.read_mask
+    if read is None:
+        read = _read_png_or_jpeg if info.mask_encoding == "threshold_128" else read_mask
     return class_ids(read(sample.mask, max_pixels=max_pixels), info, sample.mask)
+
+
+def _read_png_or_jpeg(path: Path, *, max_pixels: int) -> np.ndarray:
+    """Reads a mask of which only more or less than 128 counts, so that compression does no harm."""
+    is_jpeg = decoding.content_type(decoding.read_bytes(path)) == "JPEG"
+    return (read_jpeg_mask if is_jpeg else read_mask)(path, max_pixels=max_pixels)

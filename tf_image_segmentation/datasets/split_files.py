@@ -1,0 +1,102 @@
+"""The splits of a data set of one's own: subfolders, or lists of names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from tf_image_segmentation.datasets.lists import check_disjoint, list_files, read_ids
+from tf_image_segmentation.errors import DataError
+
+DEFAULT_SPLIT = "train"
+_LISTS = ("train*.txt", "val*.txt", "test*.txt")
+
+Files = dict[str, tuple[Path | None, ...]]
+"""By id, the file in each folder; None where it is missing."""
+
+
+def files_by_split(root: Path, folders: Mapping[Path, Collection[str]]) -> dict[str, Files]:
+    """Finds the files of each split.
+
+    Each subfolder that holds such files is a split; or the lists ``train*.txt``, ``val*.txt`` and
+    ``test*.txt`` in ``root``, with an id a line, say which files are in which split, and files that
+    no list names are in none; or, where there is neither, all files are the split "train".
+
+    Args:
+        root: where lists lie.
+        folders: one or several folders of files that belong together by name, each with the
+            extensions that its files may have, in lower case.
+
+    Returns:
+        The files by split. An id is the name of a file without its extension.
+
+    Raises:
+        DataError: there are several of these ways at once, no files, or an id twice.
+    """
+    lists = sorted(path for pattern in _LISTS for path in root.glob(pattern) if path.is_file())
+    subfolders = sorted({name for folder in folders for name in _splits(folder, folders[folder])})
+    together = _files(folders)
+    _check_one_way(root, lists, subfolders, together)
+    if subfolders:
+        splits = {
+            name: _files({folder / name: suffixes for folder, suffixes in folders.items()})
+            for name in subfolders
+        }
+    elif lists:
+        suffixes = {suffix for each in folders.values() for suffix in each}
+        splits = {path.stem: _listed(path, together, suffixes, len(folders)) for path in lists}
+    else:
+        splits = {DEFAULT_SPLIT: together}
+    check_disjoint(splits)
+    return splits
+
+
+def _splits(folder: Path, suffixes: Collection[str]) -> list[str]:
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder; check the data set's root")
+    below = [path for path in folder.iterdir() if path.is_dir() and path.name[:1] != "."]
+    return [path.name for path in below if list_files(path, suffixes)]
+
+
+def _check_one_way(
+    root: Path, lists: Sequence[Path], subfolders: Sequence[str], together: Files
+) -> None:
+    if subfolders and (lists or together):
+        other = lists[0] if lists else next(path for path in next(iter(together.values())) if path)
+        raise DataError(
+            f"{root}: has the subfolder {subfolders[0]} and beside it {other.relative_to(root)}; "
+            "splits are either all subfolders, or lists of files that are not in subfolders"
+        )
+    if not subfolders and not together:
+        raise DataError(f"{root}: holds no files of this data set; check the root")
+
+
+def _files(folders: Mapping[Path, Collection[str]]) -> Files:
+    by_folder = [_by_stem(folder, suffixes) for folder, suffixes in folders.items()]
+    ids = sorted({image_id for files in by_folder for image_id in files})
+    return {image_id: tuple(files.get(image_id) for files in by_folder) for image_id in ids}
+
+
+def _by_stem(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for path in list_files(folder, suffixes) if folder.is_dir() else []:
+        if path.stem in files:
+            raise DataError(
+                f"{folder}: holds {files[path.stem].name} and {path.name}, whose names differ in "
+                "the extension alone; keep one"
+            )
+        files[path.stem] = path
+    return files
+
+
+def _listed(path: Path, files: Files, suffixes: Collection[str], num_folders: int) -> Files:
+    """Returns the files of the ids in a list, which may be written with an extension."""
+    chosen: Files = {}
+    for entry in read_ids(path):
+        name = Path(entry)
+        bare = name.suffix.lower() in suffixes and entry not in files
+        image_id = str(name.with_suffix("")) if bare else entry
+        if image_id in chosen:
+            raise DataError(f"{path}: lists {image_id!r} twice; list each image once")
+        chosen[image_id] = files.get(image_id, (None,) * num_folders)
+    return chosen
