@@ -78,7 +78,6 @@ SOURCE = Source(
             url="http://web4.cs.ucl.ac.uk/staff/g.brostow/MotionSegRecData/data/"
             "LabeledApproved_full.zip",
             folder=MASKS,
-            required=("0001TP_006690_L.png",),
             required=("0001TP_006690_L.png", "Seq05VD_f05100_L.png"),
         ),
     ),
