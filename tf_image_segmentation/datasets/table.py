@@ -31,6 +31,6 @@ def _content(dataset: Dataset) -> tuple[str, str, str]:
     """Returns number of classes, sizes of the splits and mask encoding."""
     info = dataset.fixed_info
     if info is None:
-        return ("the folder's own",) * 3
+        return ("as found",) * 3
     splits = ", ".join(f"{split} {size}" for split, size in info.splits.items())
     return str(info.num_classes), splits, f"`{info.mask_encoding}`"
