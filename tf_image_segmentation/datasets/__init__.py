@@ -12,6 +12,7 @@ from tf_image_segmentation.datasets import (
     csv_list,
     cvc_clinicdb,
     drive,
+    endovis_2015,
     folder,
     isbi_em,
     isic,
