@@ -1,8 +1,8 @@
 """Draws the shapes of LabelMe.
 
-As LabelMe's own export draws them: whole coordinates are centres of pixels, and the pixels under an
-outline belong to the shape. Kinds without an area (line, point ...), to which that export gives a
-width of its own choice, are refused.
+As LabelMe's own export draws them: a point stands for the pixel that it lies in, and the pixels
+under an outline belong to the shape. Kinds without an area (line, point ...), to which that export
+gives a width of its own choice, are refused.
 """
 
 from __future__ import annotations

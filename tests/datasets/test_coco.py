@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import builtins
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_image_segmentation.datasets import coco_file, get_dataset, json_files, run_lengths
+from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets.lists import missing_files
+from tf_image_segmentation.errors import DataError
+
+COCO = get_dataset("coco")
+HEIGHT, WIDTH = 5, 6
+CATEGORIES = [{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}]
+SQUARE = [[1, 1, 4, 1, 4, 3, 1, 3]]
+"""Columns 1 to 3 of rows 1 and 2: coordinates are edges of pixels."""
+
+
+def annotation(number, segmentation, category=3, image=1, **more):
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": category,
+        "segmentation": segmentation,
+        **more,
+    }
+
+
+def runs(*counts, size=(HEIGHT, WIDTH)):
+    return {"size": list(size), "counts": list(counts)}
+
+
+def write(root, annotations, split="instances_train2017", image="photo.jpg", folder="train2017"):
+    (root / "annotations").mkdir(exist_ok=True)
+    (root / folder).mkdir(exist_ok=True, parents=True)
+    Image.new("RGB", (WIDTH, HEIGHT)).save(root / folder / image)
+    content = {
+        "images": [{"id": 1, "file_name": image, "height": HEIGHT, "width": WIDTH}],
+        "categories": CATEGORIES,
+        "annotations": annotations,
+    }
+    path = root / "annotations" / f"{split}.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def change(path, **fields):
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def mask(root):
+    (sample,) = COCO.samples(root, "train")
+    return read_sample(sample, COCO.describe(root)).mask
+
+
+def test_classes_are_background_and_the_categories_by_id(tmp_path):
+    write(tmp_path, [])
+    write(tmp_path, [], "instances_val2017", "other.jpg", "val2017")
+    (tmp_path / "annotations/captions_train2017.json").write_text("{}")
+    info = COCO.describe(tmp_path)
+    assert info.class_names == ("background", "cat", "dog")
+    assert (info.splits, info.ignore_label) == ({"train": 1, "val": 1}, 255)
+    (sample,) = COCO.samples(tmp_path, "val")
+    assert sample.image_id == "other"
+    assert not missing_files([sample])
+    assert not mask(tmp_path).any(), "an image without annotations is background"
+
+
+def test_a_category_called_background_is_class_0(tmp_path):
+    path = write(tmp_path, [annotation(1, SQUARE, 9), annotation(2, runs(0, 1, 29), 4)])
+    change(path, categories=[{"id": 4, "name": "cat"}, {"id": 9, "name": "background"}])
+    assert COCO.describe(tmp_path).class_names == ("background", "cat")
+    expected = np.zeros((HEIGHT, WIDTH))
+    expected[0, 0] = 1
+    np.testing.assert_array_equal(mask(tmp_path), expected)
+
+
+def test_polygons_and_both_kinds_of_run_lengths(tmp_path):
+    pytest.importorskip("pycocotools")
+    write(
+        tmp_path,
+        [
+            annotation(1, SQUARE),
+            annotation(2, [[0, 4, 1, 4, 1, 5, 0, 5], [5, 4, 6, 4, 6, 5, 5, 5]], 7),
+            annotation(3, runs(20, 1, 4, 1, 4), 7),
+            # 1 outside, 1 inside, 28 outside, each a character, and two for the last.
+            annotation(4, {"size": [HEIGHT, WIDTH], "counts": "11l0"}, 7),
+        ],
+    )
+    np.testing.assert_array_equal(
+        mask(tmp_path),
+        [
+            [0, 0, 0, 0, 2, 2],
+            [2, 1, 1, 1, 0, 0],
+            [0, 1, 1, 1, 0, 0],
+            [0, 0, 0, 0, 0, 0],
+            [2, 0, 0, 0, 0, 2],
+        ],
+    )
+
+
+def test_small_ones_lie_over_large_ones_and_crowds_under_all(tmp_path):
+    write(
+        tmp_path,
+        [
+            annotation(1, runs(0, 5, 25), 7),
+            annotation(2, runs(0, 20, 10), 3),
+            annotation(3, runs(15, 10, 5), 7, iscrowd=1),
+            annotation(4, runs(25, 5), 3, iscrowd=0),
+        ],
+    )
+    np.testing.assert_array_equal(mask(tmp_path)[0], [2, 1, 1, 1, 255, 1])
+
+
+def test_compressed_run_lengths_are_those_of_the_published_encoder():
+    library = pytest.importorskip("pycocotools.mask")
+    rng = np.random.default_rng(0)
+    for height, width, share in [
+        (1, 1, 1),
+        (1, 40, 0.5),
+        (300, 500, 0),
+        (300, 500, 0.01),
+        (9, 7, 1),
+    ]:
+        inside = np.asfortranarray(rng.random((height, width)) < share, np.uint8)
+        text = library.encode(inside)["counts"].decode()
+        counts = run_lengths.check_counts(run_lengths.parse_counts(text, "x"), height, width, "x")
+        assert run_lengths.area(counts) == inside.sum()
+        labels = np.zeros(height * width, np.uint8)
+        run_lengths.fill(labels, counts, 1)
+        np.testing.assert_array_equal(labels, inside.ravel(order="F"))
+
+
+def test_polygons_are_those_of_the_published_drawing(tmp_path):
+    library = pytest.importorskip("pycocotools.mask")
+    polygons = [[-2.0, 1.5, 3.2, -1, 7.9, 4.4, 2.5, 3.3], [0, 3, 2, 6.5, 0.5, 9]]
+    write(tmp_path, [annotation(1, polygons, 7)])
+    published = library.decode(library.frPyObjects(polygons, HEIGHT, WIDTH)).max(axis=2)
+    assert 5 < published.sum() < 30
+    np.testing.assert_array_equal(mask(tmp_path), 2 * published)
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "words"),
+    [
+        (runs(0, 31), "31, which is no number of pixels of an image of 30"),
+        (runs(0, 10, 10), "add up to 20 pixels, but the image has 30"),
+        (runs(0, 20, 20), "add up to 40 pixels"),
+        (runs(-5, 35), "-5, which is no number"),
+        (runs(2**40, 1), "1099511627776, which is no number"),
+        (runs(1.5, 28.5), "1.5, which is no number"),
+        (runs(True, 29), "True, which is no number"),
+        (runs(), "add up to 0 pixels"),
+        (runs(30, size=(6, 5)), r"of size \[6, 5\], but the image has \[5, 6\]"),
+        (runs(30, size=(10**9, 10**9)), "are of size"),
+        ({"size": [5, 6], "counts": 30}, "'counts' are neither a list nor text"),
+        ({"size": [5, 6], "counts": "11"}, "add up to 2 pixels"),
+        ({"size": [5, 6], "counts": "11l"}, "are cut short"),
+        ({"size": [5, 6], "counts": "oooooooooooooooo0"}, "are damaged at 'o'"),
+        ({"size": [5, 6], "counts": "1\u00e9"}, "are damaged at"),
+        ({"size": [5, 6], "counts": "ooooo00"}, "which is no number of pixels"),
+        ({"size": [5, 6]}, "neither polygons nor run lengths"),
+        (None, "neither polygons nor run lengths"),
+        ("0" * 10, "neither polygons nor run lengths"),
+        ([], "its segmentation is empty; a box alone"),
+        ([[]], "a polygon of 0 points has no area"),
+        ([[1, 1, 4, 4]], "a polygon of 2 points has no area"),
+        ([[1, 1, 4, 1, 4]], "must be a list of x and y in turn"),
+        ([1, 1, 4, 1, 4, 3], "must be a list of x and y in turn"),
+        ([[1, 1, 4, "x", 4, 3]], "is no point of two numbers"),
+        ([[1, 1, 4, None, 4, 3]], "is no point of two numbers"),
+        ([[1, 1, 4, 10**400, 4, 3]], "is no point of two numbers"),
+        ([[1, 1, 1e9, 1, 4, 3]], r"the point \(1e\+09, 1\) is far outside the image of 5 x 6"),
+        ([[1, 1, 4, 1, 4, 3], [1]], "must be a list of x and y in turn"),
+    ],
+)
+def test_damaged_regions_are_refused_by_name(tmp_path, segmentation, words):
+    if isinstance(segmentation, list):
+        pytest.importorskip("pycocotools")
+    write(tmp_path, [annotation(1, runs(30)), annotation(8, segmentation)])
+    with pytest.raises(
+        DataError, match=r"instances_train2017\.json: annotation 8 of photo\.jpg: .*" + words
+    ):
+        mask(tmp_path)
+
+
+def test_outlines_that_would_take_all_memory_are_refused(tmp_path, monkeypatch):
+    pytest.importorskip("pycocotools")
+    monkeypatch.setattr("tf_image_segmentation.datasets.coco_regions._LONGEST_OUTLINE", 1000)
+    write(tmp_path, [annotation(1, [[0, 0, 6, 5, 0, 5] * 50])])
+    with pytest.raises(DataError, match="the outline of a polygon is longer than 1000 pixels"):
+        mask(tmp_path)
+    monkeypatch.setattr("tf_image_segmentation.datasets.coco_regions._MOST_POLYGON_PIXELS", 20)
+    with pytest.raises(DataError, match="drawn in images of up to 20 pixels"):
+        mask(tmp_path)
+
+
+def test_sizes_are_checked_before_anything_is_drawn(tmp_path):
+    path = write(tmp_path, [])
+    (image,) = json.loads(path.read_text())["images"]
+    change(path, images=[image | {"height": 10**9, "width": 10**9}])
+    with pytest.raises(DataError, match="more than the limit"):
+        mask(tmp_path)
+    change(path, images=[image | {"height": HEIGHT + 1}])
+    with pytest.raises(
+        DataError, match=r"photo\.jpg: the image has 5 x 6 .* its mask .* has 6 x 6"
+    ):
+        mask(tmp_path)
+
+
+ENTRY = {"id": 1, "file_name": "photo.jpg", "height": HEIGHT, "width": WIDTH}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"images": None}, "'images' is None, and must be a list"),
+        ({"images": [ENTRY, ENTRY]}, "has image ids twice: 1"),
+        ({"images": [ENTRY, ENTRY | {"id": 2}]}, r"has file names twice: photo\.jpg"),
+        ({"images": [ENTRY | {"height": 0}]}, r"image 1: has 0 x 6 pixels"),
+        (
+            {"images": [ENTRY | {"height": 5.5}]},
+            r"image 1: 'height' is a number, and must be a whole",
+        ),
+        ({"images": [{"id": 1}]}, "image 1: has no 'file_name'"),
+        ({"images": ["x"]}, "image 0: is text where a JSON object is due"),
+        ({"categories": []}, "lists no categories"),
+        ({"categories": [*CATEGORIES, {"id": 3, "name": "x"}]}, "has category ids twice: 3"),
+        ({"categories": [*CATEGORIES, {"id": 4, "name": "cat"}]}, "has category names twice: cat"),
+        ({"annotations": [annotation(1, []), annotation(1, [])]}, "has annotation ids twice: 1"),
+        (
+            {"annotations": [annotation(1, [], 5), annotation(2, [], 8), annotation(3, [], 5)]},
+            r"the category_id 5 \(2\), 8 \(1\), which the file does not list",
+        ),
+        ({"annotations": [annotation(1, [], image=6)]}, r"the image_id 6 \(1\), which the file"),
+        ({"annotations": [annotation(4, [], iscrowd=2)]}, r"annotation 0 \(id 4\): 'iscrowd' is 2"),
+        ({"annotations": [{"id": 4, "image_id": 1}]}, r"\(id 4\): has no 'segmentation'"),
+        ({"annotations": [{"image_id": 1, "segments_info": []}]}, "is of the kind 'panoptic'"),
+        ({"annotations": [annotation(True, [])]}, "'id' is True, and must be a whole number"),
+    ],
+)
+def test_files_that_do_not_fit_together_are_refused(tmp_path, fields, words):
+    path = write(tmp_path, [])
+    change(path, **fields)
+    with pytest.raises(DataError, match=r"instances_train2017\.json: .*" + words):
+        COCO.describe(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"[1]", "holds a list where a JSON object is due"),
+        (b'{"a": NaN}', r".*\(NaN is no number of JSON\)"),
+        (b'{"a": 1', "is not a JSON file that can be read"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "is not a JSON file that can be read"),
+        (b'{"a": ' + b"[" * 200_000, "is not a JSON file that can be read"),
+        (b"\xff\xfe{\0}\0", "is not a JSON file that can be read"),
+    ],
+)
+def test_what_is_no_json_is_refused(tmp_path, content, words):
+    path = write(tmp_path, [])
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"instances_train2017\.json: " + words):
+        COCO.describe(tmp_path)
+
+
+def test_files_too_large_to_parse_are_refused(tmp_path, monkeypatch):
+    path = write(tmp_path, [])
+    monkeypatch.setattr(json_files, "MAX_BYTES", 10)
+    with pytest.raises(DataError, match="more than the 10 that are read"):
+        coco_file.read_coco(path)
+
+
+# fault 24
+@pytest.mark.parametrize("name", ["../photo.jpg", "/photo.jpg", "C:\\photo.jpg", ""])
+def test_images_outside_the_folder_are_refused(tmp_path, name):
+    path = write(tmp_path, [])
+    change(path, images=[ENTRY | {"file_name": name}])
+    with pytest.raises(DataError, match=r"instances_train2017\.json: .*only files below"):
+        COCO.samples(tmp_path, "train")
+
+
+@pytest.mark.parametrize("folder", ["train", "images/train2017", "images/train", "images"])
+def test_where_images_may_lie(tmp_path, folder):
+    write(tmp_path, [], folder=folder)
+    (sample,) = COCO.samples(tmp_path, "train")
+    assert sample.image == tmp_path / folder / "photo.jpg"
+
+
+def test_splits_and_folders(tmp_path):
+    write(tmp_path, [], "day", folder="elsewhere")
+    with pytest.raises(DataError, match=r"no folder of the images of day\.json; it may be day,"):
+        COCO.samples(tmp_path, "day")
+    with pytest.raises(DataError, match=r"unknown split 'train'; choose from \['day'\]"):
+        COCO.samples(tmp_path, "train")
+    path = write(tmp_path, [], "night")
+    change(path, categories=[{"id": 3, "name": "cat"}, {"id": 7, "name": "wolf"}])
+    with pytest.raises(DataError, match="day and night differ in their categories: 7 dog, 7 wolf"):
+        COCO.describe(tmp_path)
+    write(tmp_path, [], "instances_train2014")
+    write(tmp_path, [], "instances_train2017")
+    with pytest.raises(DataError, match=r"train2014\.json and instances_train2017\.json are both"):
+        COCO.describe(tmp_path)
+
+
+def test_more_categories_than_eight_bits_hold_are_refused(tmp_path):
+    path = write(tmp_path, [])
+    change(path, categories=[{"id": n, "name": str(n)} for n in range(255)])
+    with pytest.raises(DataError, match="has 256 classes; masks are stored in 8 bits"):
+        COCO.describe(tmp_path)
+
+
+def test_polygons_without_pycocotools(tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def absent(name, *arguments, **options):
+        if name.startswith("pycocotools"):
+            raise ImportError(name)
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    write(tmp_path, [annotation(1, runs(0, 30))])
+    assert mask(tmp_path).min() == 1, "run lengths do not need it"
+    write(tmp_path, [annotation(1, SQUARE)])
+    with pytest.raises(DataError, match="need pycocotools: pip install pycocotools"):
+        COCO.samples(tmp_path, "train")

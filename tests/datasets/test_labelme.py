@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+import skimage.draw
+import skimage.morphology
+from PIL import Image
+
+from tf_image_segmentation.datasets import get_dataset
+from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets.lists import missing_files
+from tf_image_segmentation.errors import DataError
+
+LABELME = get_dataset("labelme")
+HEIGHT, WIDTH = 5, 6
+
+
+def shape(label, kind, *points, **more):
+    return {"label": label, "shape_type": kind, "points": [list(p) for p in points], **more}
+
+
+def write(root, name, shapes, size=(HEIGHT, WIDTH), **more):
+    path = root / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    Image.new("RGB", size[::-1]).save(path.with_suffix(".png"))
+    content = {
+        "version": "5.0.1",
+        "imagePath": path.with_suffix(".png").name,
+        "imageData": "not decoded",
+        "imageHeight": size[0],
+        "imageWidth": size[1],
+        "shapes": shapes,
+        **more,
+    }
+    path.write_text(json.dumps(content))
+    return path
+
+
+def mask(root):
+    (sample,) = LABELME.samples(root, "train")
+    return read_sample(sample, LABELME.describe(root)).mask
+
+
+def png(values):
+    buffer = io.BytesIO()
+    Image.fromarray(np.array(values, bool)).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_later_shapes_lie_over_earlier_ones(tmp_path):
+    write(
+        tmp_path,
+        "a",
+        [
+            shape("tree", "rectangle", (4, 3), (1, 1)),  # drawn from the lower right corner
+            shape("car", "polygon", (0, 0), (2, 0), (2, 2), (0, 2)),
+            shape("__ignore__", "mask", (4, 3), (5, 4), mask=png([[1, 0], [1, 1]])),
+            shape("_background_", "rectangle", (3, 2), (3, 2)),
+        ],
+    )
+    info = LABELME.describe(tmp_path)
+    assert info.class_names == ("background", "car", "tree")
+    assert (info.ignore_label, info.splits) == (255, {"train": 1})
+    np.testing.assert_array_equal(
+        mask(tmp_path),
+        [
+            [1, 1, 1, 0, 0, 0],
+            [1, 1, 1, 2, 2, 0],
+            [1, 1, 1, 0, 2, 0],
+            [0, 2, 2, 2, 255, 0],
+            [0, 0, 0, 0, 255, 255],
+        ],
+    )
+
+
+def test_circles_and_files_of_old_versions(tmp_path):
+    circle = shape("ball", "circle", (2, 2), (2, 0))
+    triangle = shape("ball", None, (4, 4), (5, 4), (5, 3))
+    write(tmp_path, "a", [circle, triangle])
+    np.testing.assert_array_equal(
+        mask(tmp_path),
+        [
+            [0, 1, 1, 1, 0, 0],
+            [1, 1, 1, 1, 1, 0],
+            [1, 1, 1, 1, 1, 0],
+            [1, 1, 1, 1, 1, 1],
+            [0, 1, 1, 1, 1, 1],
+        ],
+    )
+
+
+def test_polygons_are_those_of_scikit_image_but_for_their_outlines(tmp_path):
+    rng = np.random.default_rng(1)
+    angles = np.sort(rng.uniform(0, 2 * np.pi, 9))
+    radii = rng.uniform(10, 30, 9)
+    points = np.stack([35 + radii * np.cos(angles), 40 + radii * np.sin(angles)], axis=1)
+    write(tmp_path, "a", [shape("x", "polygon", *points.tolist())], size=(80, 70))
+    drawn = mask(tmp_path) == 1
+    points = np.floor(points)  # the pixels that the corners lie in
+    inside = skimage.draw.polygon2mask((80, 70), points[:, ::-1])
+    assert not (inside & ~drawn).any()
+    outline = np.zeros_like(inside)
+    for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
+        ends = np.array([y0, x0, y1, x1], int)
+        outline[skimage.draw.line(*ends)] = True
+    near = skimage.morphology.dilation(outline, np.ones((3, 3)))
+    assert not (drawn & ~inside & ~near).any()
+    assert inside.sum() > 500
+
+
+def test_classes_in_the_order_of_their_file(tmp_path):
+    write(tmp_path, "a", [shape("cat", "rectangle", (0, 0), (0, 0))])
+    (tmp_path / "classes.csv").write_text(
+        "name,colour\nbackground,#000000\ndog,#00ff00\ncat,#ff0000\n"
+    )
+    info = LABELME.describe(tmp_path)
+    assert info.class_names == ("background", "dog", "cat")
+    assert (info.palette[1], info.mask_encoding) == ((0, 255, 0), "index")
+    assert mask(tmp_path)[0, 0] == 2
+    (tmp_path / "classes.csv").write_text("name\ncat\n_background_\nvoid\n")
+    assert mask(tmp_path).ravel()[:2].tolist() == [0, 1]
+    (tmp_path / "classes.csv").write_text("name\ndog\ncat\n")
+    with pytest.raises(DataError, match=r"classes\.csv: has no row 'background'"):
+        LABELME.describe(tmp_path)
+
+
+def test_all_unknown_labels_are_listed(tmp_path):
+    for name in "ab":
+        write(
+            tmp_path, name, [shape(label, "rectangle", (0, 0), (0, 0)) for label in ("Cat", name)]
+        )
+    (tmp_path / "classes.csv").write_text("name\nbackground\nb\n")
+    with pytest.raises(DataError, match=r"files have: Cat \(in 2 files\), a \(in 1 files\); add"):
+        LABELME.describe(tmp_path)
+
+
+def test_splits(tmp_path):
+    for name in ("train/b", "train/a", "val/c"):
+        write(tmp_path, name, [])
+    (tmp_path / "images").mkdir()
+    assert LABELME.describe(tmp_path).splits == {"train": 2, "val": 1}
+    found = list(LABELME.samples(tmp_path, "train"))
+    assert [sample.image_id for sample in found] == ["a", "b"]
+    assert not missing_files(found)
+
+
+def test_lists(tmp_path):
+    for name in "abc":
+        write(tmp_path, name, [])
+    (tmp_path / "train.txt").write_text("c\na.json\n")
+    (tmp_path / "val.txt").write_text("b\n")
+    assert [s.image_id for s in LABELME.samples(tmp_path, "train")] == ["c", "a"]
+    (tmp_path / "val.txt").write_text("b\nd\ne\n")
+    with pytest.raises(DataError, match=r"lists name d, e, for which there is no \.json file"):
+        LABELME.describe(tmp_path)
+
+
+# fault 20 and 24
+def test_where_images_lie(tmp_path):
+    write(tmp_path, "a", [], imagePath="photos\\2024\\x.png")
+    (sample,) = LABELME.samples(tmp_path, "train")
+    assert sample.image == tmp_path / "photos/2024/x.png"
+    assert missing_files([sample]) == {"a": f"{tmp_path}/photos/2024/x.png: missing"}
+    for number, written in enumerate(["..\\x.png", "../x.png", "C:\\x.png", "/x.png"]):
+        write(tmp_path, f"b{number}", [], imagePath=written)
+    with pytest.raises(DataError, match=r"(?s)b0\.json: imagePath: .*below.*b3\.json: imagePath: "):
+        LABELME.describe(tmp_path)
+
+
+# fault 9
+def test_the_size_of_the_image_must_be_that_of_the_file(tmp_path):
+    write(tmp_path, "a", [], imageHeight=HEIGHT + 1)
+    with pytest.raises(DataError, match=r"a\.png: the image has 5 x 6 .*a\.json has 6 x 6"):
+        mask(tmp_path)
+    write(tmp_path, "a", [], imageHeight=10**9, imageWidth=10**9)
+    with pytest.raises(DataError, match=r"a\.json: says .* more than the limit"):
+        mask(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (shape("x", "line", (0, 0), (1, 1)), "is of type 'line', of which no area is known; draw"),
+        (shape("x", "point", (0, 0)), "is of type 'point'"),
+        (shape("x", "polygon", (0, 0), (1, 1)), "a polygon of 2 points has no area"),
+        (shape("x", "polygon", (0, 0), (1, 1), (1,)), r"\[1\] is no point of two numbers"),
+        (shape("x", "polygon", (0, 0), (1, 1), (1, "2")), "is no point of two numbers"),
+        (shape("x", "polygon", (0, 0), (1, 1), (1e30, 2)), "is far outside the image of 5 x 6"),
+        (shape("x", "rectangle", (0, 0)), "a rectangle has 2 points, this one 1"),
+        (shape("x", "circle", (0, 0), (1, 1), (2, 2)), "a circle has 2 points, this one 3"),
+        (shape("x", "mask", (0, 0), (1, 1), mask="%"), "its mask is not base64"),
+        (shape("x", "mask", (0, 0), (1, 1)), "its mask is not base64"),
+        (shape("x", "mask", (0, 0), (1, 1), mask="AAAA"), "its mask is no PNG"),
+        (
+            shape("x", "mask", (0, 0), (1, 1), mask=png([[1, 1, 0]])),
+            "1 x 3 pixels .* enclose 2 x 2",
+        ),
+        (shape("x", "mask", (0, 0), (0, 0), mask=png([[1, 1]])), "more than the limit of 1"),
+        (shape("x", "mask", (5, 4), (6, 4), mask=png([[1, 1]])), "does not lie inside the image"),
+        (shape("x", "mask", (0, 0), (1, 0), mask=png([[1, 1]])[:40]), "truncated or damaged PNG"),
+    ],
+)
+def test_shapes_that_cannot_be_drawn_are_named(tmp_path, bad, words):
+    write(tmp_path, "a", [shape("x", "rectangle", (0, 0), (1, 1)), bad])
+    with pytest.raises(DataError, match=r"a\.json: shape 1 \(x\): .*" + words):
+        mask(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"shapes": None}, "'shapes' is None, and must be a list"),
+        ({"shapes": [1]}, "shape 0: is a whole number where a JSON object is due"),
+        ({"shapes": [{"label": "x"}]}, "shape 0: has no 'points'"),
+        ({"shapes": [shape(" ", "polygon")]}, "shape 0: its label is empty"),
+        ({"shapes": [shape(3, "polygon")]}, "shape 0: 'label' is a whole number, and must be text"),
+        ({"imageHeight": None}, "has no imageHeight; open it with LabelMe 4 or newer"),
+        ({"imageWidth": 0}, "imageWidth is 0"),
+        ({"imagePath": 1}, "'imagePath' is a whole number"),
+        ({"imagePath": ""}, "'' is no path"),
+    ],
+)
+def test_files_that_are_not_of_labelme_are_named(tmp_path, fields, words):
+    path = write(tmp_path, "a", [])
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    write(tmp_path, "b", [])
+    with pytest.raises(DataError, match=r"a\.json: .*" + words):
+        LABELME.describe(tmp_path)
