@@ -13,6 +13,7 @@ from tf_image_segmentation.datasets import (
     cvc_clinicdb,
     drive,
     endovis_2015,
+    endovis_2017,
     folder,
     isbi_em,
     isic,
