@@ -68,8 +68,9 @@ def test_importing_the_package_prints_nothing_and_loads_no_tensorflow():
 def test_data_sets_command_lines_and_recipes_load_no_tensorflow():
     code = (
         "import sys, tf_image_segmentation.datasets, tf_image_segmentation.recipes\n"
-        "from tf_image_segmentation.commands import conversion, training\n"
+        "from tf_image_segmentation.commands import conversion, inspection, training\n"
         "import tf_image_segmentation.downloads\n"
+        "from tf_image_segmentation.inspection import page, sample_source, tables\n"
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )
     assert run_python(code) == ""

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from small_records import INFO
 
-from tf_image_segmentation.pages.pictures import HATCH_COLOUR, Picture, painted, photo
+from tf_image_segmentation.pages.pictures import HATCH_COLOUR, Picture, overlaid, painted, photo
 from tf_image_segmentation.visualization import IGNORE_COLOUR
 
 Colours = set[tuple[int, ...]]
@@ -74,6 +74,16 @@ def test_an_ignored_class_is_hatched_in_the_truth_alone():
     labels = np.ones((16, 16), np.uint8)
     assert colours(decoded(painted(labels, INFO, ignored=1))) == {IGNORE_COLOUR, HATCH_COLOUR}
     assert colours(decoded(painted(labels, INFO))) == {INFO.palette[1]}
+
+
+def test_an_overlay_is_half_image_and_half_colours():
+    image, labels = np.full((40, 60, 3), 200, np.uint8), np.zeros((40, 60), np.uint8)
+    labels[:, 32:] = 1
+    shown = decoded(overlaid(image, labels, INFO.palette, ignored=255)).astype(int)
+    for part, label in ((shown[:, :24], 0), (shown[:, 40:], 1)):
+        expected = (200 + np.array(INFO.palette[label])) / 2
+        assert np.abs(part - expected).max() <= 4  # a JPEG
+    assert decoded(overlaid(image, labels, INFO.palette, None, 30)).shape == (20, 30, 3)
 
 
 def test_the_data_uri_holds_the_file():

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from html_page import Page
 from PIL import Image
+from small_records import INFO as SMALL
+from small_records import example, write_records
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
 from tf_image_segmentation.tfrecords import convert
@@ -61,6 +65,44 @@ def test_counts_table_and_contact_sheet(inspect: Inspect, records: Path, tmp_pat
     cat = (picture[..., :2] == (125, 100)).all(-1) & (picture[..., 2] < 3)
     assert cat[: len(cat) // 2].any()
     assert cat[len(cat) // 2 :].any()
+
+
+def test_a_page_with_all_figures(inspect: Inspect, records: Path, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    result = inspect(records, "--report", path)
+    assert result.returncode == 0, result.stderr
+    page = Page(path.read_text())
+    assert page.row("[cat]") == ["22.50%", "3", "22.50%", "1"]
+    assert next(row[1:] for row in page.rows if row[0] == "val") == ["right", "1", "-", "1", "200"]
+    # Images of 10 x 20 pixels in one colour, which is why they are not taken for copies.
+    assert "warning: small: 4 images" in result.stdout
+    assert "warning: featureless: 4 images" in result.stdout
+
+
+def test_images_in_two_splits_are_found(inspect: Inspect, tmp_path: Path) -> None:
+    pairs = [example(40, 60, seed) for seed in range(3)]
+    records = write_records(tmp_path, {"train": pairs, "val": pairs[1:2]}, num_shards=1)
+    assert inspect(records).returncode == 0  # at once, without looking into every record
+    result = inspect(records, "--verify")
+    assert result.returncode == 1
+    assert "error: duplicates: 1 image" in result.stderr
+    assert "val val0 = train train1" in result.stderr
+    assert "verified: every record is whole" in result.stdout
+    assert inspect(records, "--verify", "--allow", "duplicates").returncode == 0
+
+
+def test_all_faults_are_told_at_once(inspect: Inspect, tmp_path: Path) -> None:  # fault 34
+    splits = {"train": [example(40, 60, 1)], "val": [example(40, 60, 2), example(40, 60, 3)]}
+    info = replace(SMALL, splits={"train": 3, "val": 2})
+    records = write_records(tmp_path, splits, num_shards=1, info=info)
+    (records / "val-00000-of-00001.tfrecord").unlink()
+    for options in ([], ["--verify"]):
+        result = inspect(records, *options)
+        assert result.returncode == 1
+        assert "error: unlisted: 1 split" in result.stderr
+        assert "val-00000-of-00001.tfrecord: missing" in result.stderr
+        assert "train: 1, published 3" in result.stderr
+        assert "train: 1 images in 1 files" in result.stdout
 
 
 def test_damage_ends_with_exit_code_1(inspect: Inspect, records: Path) -> None:  # fault 33
