@@ -1,6 +1,8 @@
-"""Converts a registered data set to files of records.
+"""Converts a data set to files of records: a known one, or one's own.
 
-For the union of PASCAL VOC 2012 and Berkeley SBD use convert_pascal_voc.py, which has modes.
+One's own is a folder of images and masks (folder), a list of pairs (csv), or annotations of LabelMe
+(labelme) or COCO (coco); docs/your_own_data.md has their layouts. For the union of PASCAL VOC 2012
+and Berkeley SBD use convert_pascal_voc.py, which has modes.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = command_line.parser(__doc__)
     add = parser.add_argument
     add("name", metavar="NAME", help="data set, one of: " + ", ".join(dataset_names()))
-    add("--root", type=Path, required=True, help="folder of the data set")
+    add(
+        "--root", type=Path, required=True, help="folder of the data set; for csv also the CSV file"
+    )
     add("--splits", nargs="+", metavar="SPLIT", help="splits to convert; None converts all")
     add(
         "--mask-encoding",
@@ -49,6 +53,8 @@ def main() -> None:
     if arguments.mask_encoding is not None:
         info = replace(info, mask_encoding=arguments.mask_encoding)
     splits = arguments.splits or list(info.splits)
+    if dataset.fixed_info is None:  # sizes that were found are no published ones to compare with
+        info = replace(info, splits={})
     samples = {split: read_samples(dataset, arguments.root, split) for split in splits}
     run_conversion(arguments, info, samples, source={})
 
