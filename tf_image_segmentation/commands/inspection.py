@@ -47,10 +47,10 @@ def check_outputs(arguments: argparse.Namespace) -> None:
     """Raises a `DataError` where an option makes no sense or the page cannot be written."""
     from tf_image_segmentation.pages.page_file import check_writable
 
-    for option in ("num_images", "columns"):
-        if getattr(arguments, option) < 1:
-            name = option.replace("_", "-")
-            raise DataError(f"--{name} must be at least 1, got {getattr(arguments, option)}")
+    for option in ("num_images", "columns", "workers"):
+        number = getattr(arguments, option, 1)
+        if number < 1:
+            raise DataError(f"--{option.replace('_', '-')} must be at least 1, got {number}")
     if arguments.report is not None:
         check_writable(arguments.report)
 

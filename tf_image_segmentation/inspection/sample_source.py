@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,13 +70,14 @@ class SampleSource:
             missing = missing_files([job.sample])
             faults += [Fault("missing", job.position.split, text) for text in missing.values()]
             jobs += [] if missing else [job]
-        results = map_in_order(jobs, functools.partial(_measured, read=self._read), self._workers)
-        shown = tqdm(results, total=len(jobs), unit="image", disable=not self._progress)
-        for job, result in zip(jobs, shown, strict=True):
-            if isinstance(result, DataError):
-                faults.append(Fault("broken", job.position.split, str(result)))
-            else:
-                observe(result)
+        measure_job = functools.partial(_measured, read=self._read)
+        with closing(map_in_order(jobs, measure_job, self._workers)) as results:
+            shown = tqdm(results, total=len(jobs), unit="image", disable=not self._progress)
+            for job, result in zip(jobs, shown, strict=True):
+                if isinstance(result, DataError):
+                    faults.append(Fault("broken", job.position.split, str(result)))
+                else:
+                    observe(result)
         return faults
 
     def _jobs(self) -> Iterable[_Job]:
