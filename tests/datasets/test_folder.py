@@ -135,6 +135,18 @@ def test_lists_name_files_that_are_missing_or_elsewhere(flat):
         FOLDER.samples(flat, "train")
 
 
+# fault 24
+def test_folders_may_be_links_but_files_may_not_lead_out(in_subfolders, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (in_subfolders / "images").rename(elsewhere / "images")
+    (in_subfolders / "images").symlink_to(elsewhere / "images")
+    assert not missing_files(FOLDER.samples(in_subfolders, "train"))
+    (elsewhere / "x.jpg").touch()
+    (elsewhere / "images/val/x.jpg").symlink_to(elsewhere / "x.jpg")
+    with pytest.raises(DataError, match=r"val/x\.jpg: is a link that leaves the folder"):
+        FOLDER.describe(in_subfolders)
+
+
 def test_what_would_not_be_read_is_said(in_subfolders):
     (in_subfolders / "images/train/new.webp").touch()
     with pytest.raises(DataError, match=r"train/new\.webp: only files of the types \.jpg"):

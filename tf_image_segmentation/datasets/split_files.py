@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from tf_image_segmentation.datasets.lists import check_disjoint, list_files, read_ids
+from tf_image_segmentation.datasets.lists import (
+    check_disjoint,
+    list_files,
+    read_ids,
+    resolve_inside,
+)
 from tf_image_segmentation.errors import DataError
 
 DEFAULT_SPLIT = "train"
@@ -31,7 +36,8 @@ def files_by_split(root: Path, folders: Mapping[Path, Collection[str]]) -> dict[
         The files by split. An id is the name of a file without its extension.
 
     Raises:
-        DataError: there are several of these ways at once, no files, or an id twice.
+        DataError: there are several of these ways at once, no files, an id twice, or a file that
+            is a link out of its folder; folders may be links.
     """
     lists = sorted(path for pattern in _LISTS for path in root.glob(pattern) if path.is_file())
     subfolders = sorted({name for folder in folders for name in _splits(folder, folders[folder])})
@@ -85,7 +91,7 @@ def _by_stem(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
                 f"{folder}: holds {files[path.stem].name} and {path.name}, whose names differ in "
                 "the extension alone; keep one"
             )
-        files[path.stem] = path
+        files[path.stem] = resolve_inside(folder, path.name)
     return files
 
 
