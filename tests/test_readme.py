@@ -81,12 +81,13 @@ def workspace(tmp_path_factory, repository):
     (folder / "holiday").mkdir()
     for name in ("photo.jpg", "holiday/beach.jpg"):
         Image.fromarray(example(60, 80, 7)[0]).save(folder / name)
-    (folder / "rooms" / "masks").mkdir(parents=True)
     for number, split in enumerate(("train", "train", "val")):
-        (folder / "rooms" / split).mkdir(exist_ok=True)
-        image, mask = example(40, 50, number)
-        Image.fromarray(image).save(folder / "rooms" / split / f"{number}.jpg")
-        Image.fromarray(mask).save(folder / "rooms" / "masks" / f"{number}.png")
+        pair = zip(("images", "masks"), (".jpg", ".png"), example(40, 50, number), strict=True)
+        for kind, suffix, pixels in pair:
+            path = folder / "rooms" / kind / split / f"{number}{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    (folder / "rooms" / "classes.csv").write_text("name,id\nwall,0\nwindow,1\ndoor,2\n")
     return folder
 
 
@@ -122,6 +123,7 @@ def test_commands_in_their_order(readme, workspace, monkeypatch):
         "predictions/photo_labels.png",
         "predictions/beach_overlay.jpg",
         "exported",
+        "data/rooms/manifest.json",
     ):
         assert (workspace / path).exists(), path
 
@@ -146,7 +148,7 @@ def test_own_data_as_typed(readme, workspace, monkeypatch, repository):
     program.write_text(f"if __name__ == '__main__':\n{body}")
     environment = {**os.environ, "PYTHONPATH": str(repository)}
     subprocess.run([sys.executable, str(program)], env=environment, check=True)
-    assert (workspace / "data" / "rooms" / "manifest.json").is_file()
+    assert (workspace / "data" / "rooms_from_python" / "manifest.json").is_file()
 
 
 def test_python_as_typed(readme, workspace, monkeypatch):
