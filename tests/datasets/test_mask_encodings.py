@@ -247,6 +247,9 @@ def test_grey_is_cut_at_128(make_info):
     np.testing.assert_array_equal(class_ids(stored, info, PATH), [[0, 0, 0], [1, 1, 1]])
     with pytest.raises(DataError, match=r"300 \(1 pixel\)"):
         class_ids(np.array([[300, 0]]), info, PATH)
+    with pytest.raises(DataError, match=r"holds only 0 and 1, .* set mask_encoding='index'"):
+        class_ids(np.array([[1, 0]]), info, PATH)
+    assert not class_ids(np.zeros((2, 2), np.uint8), info, PATH).any()
 
 
 @pytest.mark.parametrize("encoding", ["threshold_128", "binary_255"])

@@ -82,6 +82,11 @@ def _threshold_128(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarra
     beyond = (values < 0) | (values > 255)
     if beyond.any():
         raise _unknown_ids(values[beyond], info, path)
+    if values.size and values.max() == 1:
+        raise DataError(
+            f"{path}: holds only 0 and 1, of which mask_encoding 'threshold_128' would make class "
+            "0 alone; set mask_encoding='index'"
+        )
     return (values >= 128).astype(np.int32)
 
 
