@@ -11,7 +11,7 @@ from tf_image_segmentation.datasets.other_formats import read_tiff
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
 
-# The last frame of each of the 29 sequences, as the home page lists them.
+# The last frame of each of the 29 sequences, as two public projects that use them agree.
 SEQUENCE_ENDS = (
     *(25, 50, 67, 78, 103, 126, 151, 177, 199, 205, 227, 252, 277, 297, 317),
     *(342, 363, 383, 408, 428, 447, 466, 478, 503, 528, 546, 571, 591, 612),
