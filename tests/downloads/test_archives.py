@@ -146,7 +146,19 @@ def test_fault_30_archives_without_files_are_refused(tmp_path):
     data = bytearray((tmp_path / "y").read_bytes())
     data[-10:-6] = bytes(4)  # the length of the list of members
     (tmp_path / "y").write_bytes(data)
-    assert_refused(tmp_path / "y", "holds no files")
+    assert_refused(tmp_path / "y", "lists 0 members and says that there are 1")
+
+
+# fault 30
+def test_zip_members_hidden_in_the_notes_of_another_are_not_dropped(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x", "w") as archive:
+        for name in "abc":
+            archive.writestr(name, name)
+    data = bytearray((tmp_path / "x").read_bytes())
+    first = data.index(b"PK\x01\x02")
+    data[first + 30] = 47  # the length of its notes: the whole entry of "b"
+    (tmp_path / "x").write_bytes(data)
+    assert_refused(tmp_path / "x", "lists 2 members and says that there are 3")
 
 
 @pytest.mark.parametrize(

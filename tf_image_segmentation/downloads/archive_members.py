@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
 import stat
 import tarfile
 import zipfile
@@ -15,6 +16,8 @@ from typing import IO, cast
 # Longest single read: file contents are copied in chunks, headers are shorter than this.
 _LONGEST_READ = 2**20
 _LONGEST_PADDING = 2**24  # zeros behind the members of a tar
+# The record at the end of a zip (APPNOTE 4.3.16), and the number that stands for larger ones there.
+_END_BYTES, _MANY = 22, 0xFFFF
 _ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b"
 
 
@@ -116,8 +119,23 @@ def _tar_content(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _zip_members(zipped: zipfile.ZipFile) -> Iterator[Member]:
+    # A damaged entry of the list can hide the next ones in what it says are its own notes.
+    announced, found = _announced_members(zipped), len(zipped.infolist())
+    if announced not in (found, _MANY):
+        raise zipfile.BadZipFile(f"it lists {found} members and says that there are {announced}")
     for info in zipped.infolist():
         yield _zip_member(zipped, info)
+
+
+def _announced_members(zipped: zipfile.ZipFile) -> int:
+    """Returns the number of members in the record at the end, where zipfile found its list."""
+    assert zipped.fp is not None
+    size = zipped.fp.seek(0, os.SEEK_END)
+    zipped.fp.seek(max(0, size - _END_BYTES - len(zipped.comment)))
+    end = zipped.fp.read(_END_BYTES)
+    if not end.startswith(b"PK\x05\x06"):
+        raise zipfile.BadZipFile("something behind its end")
+    return int.from_bytes(end[10:12], "little")
 
 
 def _zip_member(zipped: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
