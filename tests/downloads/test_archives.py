@@ -150,13 +150,13 @@ def test_fault_30_archives_without_files_are_refused(tmp_path):
 
 
 # fault 30
-def test_zip_members_hidden_in_the_notes_of_another_are_not_dropped(tmp_path):
+def test_zip_members_hidden_in_the_comment_of_another_are_not_dropped(tmp_path):
     with zipfile.ZipFile(tmp_path / "x", "w") as archive:
         for name in "abc":
             archive.writestr(name, name)
     data = bytearray((tmp_path / "x").read_bytes())
     first = data.index(b"PK\x01\x02")
-    data[first + 30] = 47  # the length of its notes: the whole entry of "b"
+    data[first + 32] = 47  # the length of its comment: the whole entry of "b"
     (tmp_path / "x").write_bytes(data)
     assert_refused(tmp_path / "x", "lists 2 members and says that there are 3")
 

@@ -119,7 +119,7 @@ def _tar_content(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _zip_members(zipped: zipfile.ZipFile) -> Iterator[Member]:
-    # A damaged entry of the list can hide the next ones in what it says are its own notes.
+    # A damaged entry of the list can hide the next ones in what it says is its own comment.
     announced, found = _announced_members(zipped), len(zipped.infolist())
     if announced not in (found, _MANY):
         raise zipfile.BadZipFile(f"it lists {found} members and says that there are {announced}")
