@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -142,6 +143,20 @@ def test_one_folder_with_fewer_classes(mixed, tmp_path):
     )
     data = TrainingData.open(config, 1)
     assert (data.info.name, data.records.num_examples) == ("animals", 5)
+
+
+def test_folders_of_one_data_set_with_other_classes(mixed, tmp_path):  # fault 50
+    config = mixed()
+    shutil.copytree(config.tfrecords[0], tmp_path / "wild")
+    manifest = tmp_path / "wild" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"cat"', '"lynx"'))
+    places = {**CLASS_MAP["data_sets"]["tiny"], "lynx": None}
+    (tmp_path / "map.json").write_text(
+        json.dumps({**CLASS_MAP, "data_sets": {"tiny": places}}),
+    )
+    config = replace(config, tfrecords=(config.tfrecords[0], str(tmp_path / "wild")))
+    # A change of any class's place is seen at a resume, whichever folder has the class.
+    assert TrainingData.open(config, 1).identity()["mixture"]["class_map"] == {"tiny": places}
 
 
 def test_records_in_the_run_folder_are_not_lost(mixed):

@@ -110,7 +110,13 @@ def test_label_out_of_range_names_the_record(make_config, tmp_path):
     import tf_image_segmentation.datasets.dataset as registry
 
     conftest_info = open_records(config.tfrecords).info
-    registry._REGISTRY["tiny"] = registry.Dataset(conftest_info, lambda root, split: iter(()))
+    registry._REGISTRY["tiny"] = registry.Dataset(
+        "tiny",
+        None,
+        lambda root: conftest_info,
+        lambda root, split: iter(()),
+        conftest_info,
+    )
     try:
         classic = replace(config, tfrecords=str(records), dataset="tiny")
         message = r"step 1, records \['classic.*labels must be 0..2 or the ignore label 255.*7"

@@ -128,13 +128,16 @@ def _balancing(config: TrainingConfig, train: Records) -> tuple[float, ...] | No
 
 def _mixing(mixture: Manifest) -> dict[str, Any]:
     """Returns what decides the classes of a mixture and the order of its examples."""
+    # Parts of one data set may have different classes, but not different places for one class.
+    class_map: dict[str, dict[str, str | None]] = {part.data_set: {} for part in mixture.parts}
+    for part in mixture.parts:
+        class_map[part.data_set].update(part.class_map)
     return {
         "data_sets": [f"{part.data_set} {part.manifest_sha256}" for part in mixture.parts],
         "sampling_weights": [part.weight for part in mixture.parts],
         "class_names": list(mixture.info.class_names),
         "ignore_label": mixture.info.ignore_label,
-        # Parts of one data set have the same class map.
-        "class_map": {part.data_set: dict(part.class_map) for part in mixture.parts},
+        "class_map": class_map,
     }
 
 
