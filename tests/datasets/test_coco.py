@@ -115,6 +115,12 @@ def test_small_ones_lie_over_large_ones_and_crowds_under_all(tmp_path):
     np.testing.assert_array_equal(mask(tmp_path)[0], [2, 1, 1, 1, 255, 1])
 
 
+def test_a_mask_may_be_background_and_crowd_alone(tmp_path):
+    path = write(tmp_path, [annotation(1, runs(0, 5, 25), iscrowd=1)])
+    change(path, categories=[{"id": 3, "name": "cat"}])
+    np.testing.assert_array_equal(mask(tmp_path)[0], [255, 0, 0, 0, 0, 0])
+
+
 def test_compressed_run_lengths_are_those_of_the_published_encoder():
     library = pytest.importorskip("pycocotools.mask")
     rng = np.random.default_rng(0)

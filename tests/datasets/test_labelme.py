@@ -77,6 +77,14 @@ def test_later_shapes_lie_over_earlier_ones(tmp_path):
     )
 
 
+def test_a_mask_may_be_background_and_ignored_alone(tmp_path):
+    write(tmp_path, "b", [shape("x", "rectangle", (0, 0), (0, 0))])
+    write(tmp_path, "a", [shape("__ignore__", "rectangle", (0, 0), (5, 3))])
+    sample = next(iter(LABELME.samples(tmp_path, "train")))
+    checked = read_sample(sample, LABELME.describe(tmp_path))
+    assert checked.mask[:, 0].tolist() == [255, 255, 255, 255, 0]
+
+
 def test_circles_and_files_of_old_versions(tmp_path):
     circle = shape("ball", "circle", (2, 2), (2, 0))
     triangle = shape("ball", None, (4, 4), (5, 4), (5, 3))
@@ -119,7 +127,7 @@ def test_classes_in_the_order_of_their_file(tmp_path):
     )
     info = LABELME.describe(tmp_path)
     assert info.class_names == ("background", "dog", "cat")
-    assert (info.palette[1], info.mask_encoding) == ((0, 255, 0), "index")
+    assert info.palette[1] == (0, 255, 0)
     assert mask(tmp_path)[0, 0] == 2
     (tmp_path / "classes.csv").write_text("name\ncat\n_background_\nvoid\n")
     assert mask(tmp_path).ravel()[:2].tolist() == [0, 1]

@@ -48,7 +48,9 @@ def describe(root: Path) -> DatasetInfo:
             f"the ignore label, so that there can be {IGNORE_LABEL}"
         )
     sizes = {split: len(file.images) for split, file in files.items()}
-    return DatasetInfo(NAME, tuple(names), voc_colour_map(len(names)), IGNORE_LABEL, sizes)
+    palette = voc_colour_map(len(names))
+    # Masks are drawn here, so that 255 means one thing, however few classes there are.
+    return DatasetInfo(NAME, tuple(names), palette, IGNORE_LABEL, sizes, "index_with_void")
 
 
 @register_described(NAME, SOURCE, describe)

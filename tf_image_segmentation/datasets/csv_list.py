@@ -26,7 +26,7 @@ SOURCE = Source(
     layout="""\
 dataset.csv   columns image, mask and, if wanted, split and id; the root may be this file itself,
               under any name
-classes.csv   beside it: columns name, id, colour; name and one of the two others are enough""",
+classes.csv   beside it: columns name and, if wanted, id and colour""",
     how_to_get="Write a line for each pair, with paths relative to the CSV file.",
 )
 

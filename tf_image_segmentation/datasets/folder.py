@@ -25,7 +25,7 @@ SOURCE = Source(
     licence="that of your images",
     citation="none",
     layout="""\
-classes.csv                columns name, id, colour; name and one of the two others are enough
+classes.csv                columns name and, if wanted, id and colour
 images/[<split>/]<name>    .jpg, .png, .tif, .bmp, .gif
 masks/[<split>/]<name>     .png, .tif, .bmp, .gif; .jpg with --mask-encoding threshold_128
 {train,val,test}.txt       a name a line, where there are no subfolders; may be absent""",

@@ -155,7 +155,7 @@ def _classes(root: Path, found: list[str]) -> DatasetInfo:
         names = (BACKGROUND_NAMES[0], *labels)
         if len(names) > IGNORE_LABEL:
             raise DataError(f"{root}: has {len(names)} labels; there can be {IGNORE_LABEL} classes")
-        return DatasetInfo(NAME, names, voc_colour_map(len(names)), IGNORE_LABEL)
+        return _info(names, voc_colour_map(len(names)))
     info = read_classes(path, NAME)
     if not set(BACKGROUND_NAMES) & set(info.class_names):
         raise DataError(
@@ -164,8 +164,12 @@ def _classes(root: Path, found: list[str]) -> DatasetInfo:
         )
     if info.num_classes > IGNORE_LABEL:
         raise DataError(f"{path}: names {info.num_classes} classes; there can be {IGNORE_LABEL}")
-    # Masks are drawn here, so that ids and colours of a file have no other meaning.
-    return DatasetInfo(NAME, info.class_names, info.palette, IGNORE_LABEL)
+    return _info(info.class_names, info.palette)
+
+
+def _info(names: tuple[str, ...], palette: tuple[tuple[int, int, int], ...]) -> DatasetInfo:
+    # Masks are drawn here, so that 255 means one thing, however few classes there are.
+    return DatasetInfo(NAME, names, palette, IGNORE_LABEL, mask_encoding="index_with_void")
 
 
 def _ids(info: DatasetInfo) -> dict[str, int]:

@@ -49,6 +49,10 @@ def read_annotation(path: Path) -> Annotation:
         DataError: it is no such file, or its image does not lie below the file's folder.
     """
     content = read_json(path)
+    if "imagePath" not in content:
+        raise DataError(
+            f"{path}: is no file of LabelMe, it names no image (imagePath); move it away"
+        )
     written = field(content, "imagePath", str, str(path))
     height, width = (_side(path, content, name) for name in ("imageHeight", "imageWidth"))
     shapes = [
