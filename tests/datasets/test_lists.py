@@ -189,6 +189,21 @@ def test_files_of_two_folders_are_paired_by_the_start_of_their_names(tmp_path):
         paired_files(images, tmp_path / "absent")
 
 
+# fault 25
+def test_endings_of_either_case_are_paired_and_never_passed_over(tmp_path):
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    for folder, name in ((images, "a.JPG"), (images, "b.jpg"), (masks, "a.png"), (masks, "b.PNG")):
+        folder.mkdir(exist_ok=True)
+        (folder / name).touch()
+    assert paired_files(images, masks) == [
+        ("a", images / "a.JPG", masks / "a.png"),
+        ("b", images / "b.jpg", masks / "b.PNG"),
+    ]
+    (images / "b.JPG").touch()
+    with pytest.raises(DataError, match=r"images: holds both b\.(JPG and b\.jpg|jpg and b\.JPG)"):
+        paired_files(images, masks)
+
+
 # fault 22
 def test_a_name_in_two_splits_is_refused_and_other_splits_may_be_absent(tmp_path):
     folders = {name: (tmp_path / name, tmp_path / f"{name} masks") for name in ("train", "val")}

@@ -154,25 +154,41 @@ def paired_files(
     Args:
         images: folder of the images.
         masks: folder of the masks.
-        image_end: what the names of images end in, the extension and what is before it.
+        image_end: what the names of images end in, in lower or upper case: the extension and what
+            is before it.
         mask_end: what the names of masks end in.
 
     Returns:
         ``(name without its end, image, mask)``, sorted by name.
 
     Raises:
-        DataError: if there is no such folder, or a file is a link that leaves it.
+        DataError: if there is no such folder, two files differ in the case of their ending only,
+            or a file is a link that leaves the folder.
     """
-    found = {
-        path.name.removesuffix(end)
-        for folder, end in ((images, image_end), (masks, mask_end))
-        for path in list_files(folder, [Path(f"name{end}").suffix])
-        if path.name.endswith(end) and path.name != end
-    }
+    named_images, named_masks = _named(images, image_end), _named(masks, mask_end)
     return [
-        (name, resolve_inside(images, name + image_end), resolve_inside(masks, name + mask_end))
-        for name in sorted(found)
+        (
+            name,
+            resolve_inside(images, named_images.get(name, name + image_end)),
+            resolve_inside(masks, named_masks.get(name, name + mask_end)),
+        )
+        for name in sorted({*named_images, *named_masks})
     ]
+
+
+def _named(folder: Path, end: str) -> dict[str, str]:
+    """Returns the names of files that end in ``end``, in any case, by what they have before it."""
+    found: dict[str, str] = {}
+    for path in list_files(folder, [Path(f"name{end}").suffix]):
+        name = path.name[: -len(end)]
+        if not name or not path.name.lower().endswith(end.lower()):
+            continue
+        if name in found:
+            raise DataError(
+                f"{folder}: holds both {found[name]} and {path.name}; remove one of them"
+            )
+        found[name] = path.name
+    return found
 
 
 def paired_splits(
