@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tf_image_segmentation.errors import DataError
@@ -32,6 +32,7 @@ def fuzz(few: int, **strategies: Any) -> Callable[[Callable], Callable]:
             derandomize=EXAMPLES is None,
             database=None,
             deadline=None,
+            phases=[Phase.generate],  # a failure shows as it is: to shorten it may take minutes
             suppress_health_check=list(HealthCheck),
         )(given(**strategies)(test))
 

@@ -36,13 +36,13 @@ def extracted(folder: Path, data: bytes) -> dict[str, bytes | None] | None:
     return found if whole else None
 
 
-@fuzz(250, data=mutated(ARCHIVES))
+@fuzz(150, data=mutated(ARCHIVES))
 def test_archives(folder: Path, data: bytes) -> None:
     found = extracted(folder, data)
     if found is not None:
         assert len([content for content in found.values() if content is not None]) == len(FILES)
 
 
-@fuzz(250, data=mutated(EVIL_ARCHIVES), mend=st.booleans())
+@fuzz(150, data=mutated(EVIL_ARCHIVES), mend=st.booleans())
 def test_evil_archives(folder: Path, data: bytes, mend: bool) -> None:
     extracted(folder, with_tar_checksums(data) if mend else data)

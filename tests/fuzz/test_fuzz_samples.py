@@ -57,7 +57,7 @@ def check_sample(sample: EncodedSample) -> None:
     assert sample.label_pixels[VALUES].sum() == mask.size
 
 
-@fuzz(250, data=mutated(IMAGES), mend=st.booleans(), deep=st.booleans())
+@fuzz(150, data=mutated(IMAGES), mend=st.booleans(), deep=st.booleans())
 def test_images(folder: Path, data: bytes, mend: bool, deep: bool) -> None:
     data = with_png_checksums(data) if mend and data[:4] == b"\x89PNG" else data
     image, mask = write(folder / "a.img", data), write(folder / "a.png", MASKS["index"])
@@ -72,7 +72,7 @@ def test_images(folder: Path, data: bytes, mend: bool, deep: bool) -> None:
     assert pixels is None or (pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.size)
 
 
-@fuzz(200, data=mutated(MASKS), mend=st.booleans())
+@fuzz(100, data=mutated(MASKS), mend=st.booleans())
 def test_masks(folder: Path, data: bytes, mend: bool) -> None:
     data = with_png_checksums(data) if mend else data
     image, mask = write(folder / "m.jpg", IMAGES["jpeg"]), write(folder / "m.png", data)
@@ -84,7 +84,7 @@ def test_masks(folder: Path, data: bytes, mend: bool) -> None:
     assert found is None or stored.shape == (HEIGHT, WIDTH)
 
 
-@fuzz(250, data=mutated(MATS), again=st.booleans())
+@fuzz(150, data=mutated(MATS), again=st.booleans())
 def test_mat_files(folder: Path, data: bytes, again: bool) -> None:
     path = write(folder / "a.mat", compressed_again(data) if again else data)
     mask = outcome(lambda: read_sbd_mask(path), path)
@@ -100,7 +100,7 @@ def lines(data: bytes) -> list[str]:
     return [line.strip() for line in data.decode("utf-8-sig").split("\n") if line.strip()]
 
 
-@fuzz(200, data=mutated(IDS), other=mutated(IDS))
+@fuzz(100, data=mutated(IDS), other=mutated(IDS))
 def test_lists_of_ids(folder: Path, data: bytes, other: bytes) -> None:
     root = folder / "voc"
     path = write(root / "ImageSets/Segmentation/train.txt", data)
@@ -117,7 +117,7 @@ def test_lists_of_ids(folder: Path, data: bytes, other: bytes) -> None:
             assert sample.mask.resolve().is_relative_to(root.resolve() / "SegmentationClass")
 
 
-@fuzz(200, data=mutated(PAIRS))
+@fuzz(100, data=mutated(PAIRS))
 def test_lists_of_pairs(folder: Path, data: bytes) -> None:
     root = folder / "camvid"
     path = write(root / "train.txt", data)

@@ -18,6 +18,7 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
 from tf_image_segmentation.datasets.images import CheckedSample
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import encode_example, open_records, read_examples
+from tf_image_segmentation.tfrecords.framing import masked_crc32c
 from tf_image_segmentation.tfrecords.manifest import file_sha256
 from tf_image_segmentation.tfrecords.output_folder import restore
 
@@ -259,6 +260,49 @@ def test_hostile_size_names_the_record(tmp_path: Path) -> None:  # fault 38
     path = write(tmp_path / "c.tfrecords", good, raw_record(2**40, 2**40, bytes(12), bytes(4)))
     with pytest.raises(DataError, match=r"c\.tfrecords: record 1: .*not in the limits: positive"):
         list(read_examples(path))
+
+
+def test_a_record_that_lies_about_its_length(records_folder: Path) -> None:  # fault 38
+    # With the right checksum: TensorFlow would take the memory, and end the process without it.
+    path = shard(records_folder)
+    content = path.read_bytes()
+    second = 16 + int.from_bytes(content[:8], "little")
+    length = (2**40).to_bytes(8, "little")
+    header = length + masked_crc32c(length).to_bytes(4, "little")
+    path.write_bytes(content[:second] + header + content[second + 12 :])
+    with pytest.raises(DataError, match=r"train-00001.*: truncated, the file ends inside record 1"):
+        list(read_examples(records_folder))
+
+
+def test_a_name_and_a_record_that_are_not_utf_8(tmp_path: Path) -> None:  # fault 33
+    checked = CheckedSample("caf", jpeg_bytes(4, 6), "jpeg", 4, 6, np.zeros((4, 6), np.uint8))
+    record = encode_example(checked)
+    path = write(tmp_path / "d.tfrecords", record, record.replace(b"caf", b"\xff\xfe\xe9"))
+    with pytest.raises(DataError, match=r"d\.tfrecords: record 1: the name .* is not UTF-8"):
+        list(read_examples(path))
+    write(path, record, b"\x0b\xe7" + record[2:])
+    with pytest.raises(DataError, match=r"d\.tfrecords: record 1: damaged, it cannot be parsed"):
+        list(read_examples(path))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("examples", 4, r"the shards of split 'val' have 3 of its 4"),
+        ("shards", [], r"the shards of split 'val' have 0 of its 3"),
+        ("shards", "twice", r"a shard is listed twice"),
+    ],
+)
+def test_a_manifest_that_drops_or_repeats_shards(
+    records_folder: Path, key: str, value: Any, words: str
+) -> None:  # fault 37
+    def change(fields: Any) -> None:
+        split = fields["splits"]["val"]
+        split[key] = split["shards"] * 2 if value == "twice" else value
+
+    edit_manifest(records_folder, change)
+    with pytest.raises(DataError, match=rf"manifest\.json: damaged manifest .*{words}"):
+        open_records(records_folder)
 
 
 @pytest.mark.parametrize(

@@ -172,11 +172,27 @@ def _from_fields(path: Path, fields: Mapping[str, Any]) -> Manifest:
         source=dict(fields["source"]),
         parts=tuple(_part(part, path.parent) for part in fields.get("parts", ())),
     )
+    if not manifest.parts:
+        _check_shards(manifest)
     for part in manifest.parts:
         unknown = {*part.class_map.values()} - {None, *manifest.info.class_names}
         if unknown:
             raise ValueError(f"the mixture has no classes {sorted(map(str, unknown))}")
     return manifest
+
+
+def _check_shards(manifest: Manifest) -> None:
+    """Raises `ValueError` if a shard is empty, listed twice, or missing from its split."""
+    shards = [shard for split in manifest.splits.values() for shard in split.shards]
+    if len({shard.file for shard in shards}) < len(shards):
+        raise ValueError("a shard is listed twice")
+    for number in (number for shard in shards for number in (shard.examples, shard.bytes)):
+        if type(number) is not int or number < 1:
+            raise ValueError(f"a shard has {number!r} for a number above 0")
+    for name, split in manifest.splits.items():
+        total = sum(shard.examples for shard in split.shards)
+        if total != split.examples:
+            raise ValueError(f"the shards of split {name!r} have {total} of its {split.examples}")
 
 
 def _part(fields: Mapping[str, Any], folder: Path) -> MixturePart:

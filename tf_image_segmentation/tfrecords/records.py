@@ -16,13 +16,18 @@ from tqdm import tqdm
 from tf_image_segmentation.datasets.dataset import DatasetInfo, get_dataset
 from tf_image_segmentation.datasets.decoding import MAX_PIXELS
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.tfrecords.framing import first_record
+from tf_image_segmentation.tfrecords.framing import count_records, first_record
 from tf_image_segmentation.tfrecords.label_table import LabelTable, map_labels
 from tf_image_segmentation.tfrecords.manifest import Manifest, file_sha256
 from tf_image_segmentation.tfrecords.record_files import RecordFile
 from tf_image_segmentation.tfrecords.schema import Example, detect_schema, parse_example
 
-_READ_ERRORS = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError)
+_READ_ERRORS = (
+    tf.errors.DataLossError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.NotFoundError,
+    UnicodeDecodeError,  # of a message of TensorFlow's that quotes a damaged record
+)
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,9 @@ class Records:
         self, shard: int, worker: int = 0, workers: int = 1
     ) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
         file, expected = self.files[shard], self.shard_examples[shard]
+        # TensorFlow takes as much memory as a record says that it needs, and where there is too
+        # little it ends the process.
+        count_records(file)
         # Counted over all files, so that small ones do not all go to the first worker.
         number = first = (worker - sum(self.shard_examples[:shard])) % workers
         examples = (
@@ -120,7 +128,7 @@ class Records:
         )
         try:
             for image, mask, image_id in examples.as_numpy_iterator():
-                yield image, mask, image_id.decode()
+                yield image, mask, _text(file, number, image_id)
                 number += workers
         except _READ_ERRORS as error:
             raise DataError(
@@ -275,7 +283,19 @@ def _parser(
     return parse.get_concrete_function()
 
 
-def _plain(error: tf.errors.OpError) -> str:
+def _text(file: Path, number: int, image_id: bytes) -> str:
+    try:
+        return image_id.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{file}: record {number}: the name {image_id!r} is not UTF-8; convert again"
+        ) from error
+
+
+def _plain(error: Exception) -> str:
     """Returns TensorFlow's message without the names of graph nodes."""
-    message = re.sub(r"\{\{.*?\}\}", "", error.message).split("\n\t [[")[0].split("[Op:")[0]
+    if isinstance(error, UnicodeDecodeError):
+        return "damaged, it cannot be parsed"
+    message = re.sub(r"\{\{.*?\}\}", "", getattr(error, "message", str(error)))
+    message = message.split("\n\t [[")[0].split("[Op:")[0]
     return " ".join(message.split())
