@@ -161,7 +161,7 @@ def test_truncation_in_mid_record(records_folder: Path) -> None:  # fault 33
     records = open_records(records_folder, "train")
     path = shard(records_folder)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DataError, match=r"train-00001-of-00002\.tfrecord: record 2: "):
+    with pytest.raises(DataError, match=r"train-00001-of-00002\.tfrecord: .*record 2"):
         list(records.examples())
     moved = path.rename(records_folder.parent / "moved.tfrecord")
     with pytest.raises(DataError, match=r"moved\.tfrecord: truncated.*inside record 2"):
