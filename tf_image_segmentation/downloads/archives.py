@@ -59,10 +59,11 @@ def extract_archive(
     Raises:
         DataError: the archive is damaged, breaks a rule or a limit, or a member would be written
             outside ``folder``.
+        OSError: the disk is full or fails; what was written so far is left.
     """
     limits = limits or Limits()
     name, off = archive.name, not progress
-    with _reported(archive), opened_members(archive) as members:
+    with _reported(archive, folder), opened_members(archive) as members:
         checked = _check(
             archive, tqdm(members, f"checking {name}", unit="file", disable=off), limits
         )
@@ -73,7 +74,7 @@ def extract_archive(
 
 
 @contextlib.contextmanager
-def _reported(archive: Path) -> Iterator[None]:
+def _reported(archive: Path, folder: Path) -> Iterator[None]:
     """Turns what damaged archives end in into a `DataError`; a failing disk stays an OSError."""
     try:
         yield
@@ -97,10 +98,16 @@ def _reported(archive: Path) -> Iterator[None]:
             f"{archive}: is a damaged archive ({error}); delete it and download it again"
         ) from error
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a place before the start of the file
+        if error.errno == errno.EINVAL:  # a place before the start of the file
+            raise DataError(
+                f"{archive}: is a damaged archive ({error}); delete it and download it again"
+            ) from error
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise DataError(
-            f"{archive}: is a damaged archive ({error}); delete it and download it again"
+        raise OSError(
+            error.errno,
+            f"{folder}: the disk is full, so {archive.name} is not unpacked; free space or name a "
+            f"folder on another disk ({error})",
         ) from error
 
 
