@@ -189,7 +189,7 @@ def test_bad_samples_can_be_skipped(info: DatasetInfo, splits: Splits, out: Path
 
 def test_a_split_of_bad_samples_only_is_an_error(
     info: DatasetInfo, splits: Splits, out: Path
-) -> None:
+) -> None:  # fault 54
     for sample in splits["val"]:
         damage(sample)
     with pytest.raises(DataError, match=r"split 'val' has no usable sample \(3 bad ones\)"):
