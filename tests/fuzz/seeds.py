@@ -88,6 +88,18 @@ def with_png_checksums(data: bytes) -> bytes:
     return bytes(mended)
 
 
+OTHERS = {
+    "tiff": encoded(PHOTO, "TIFF"),
+    "tiff_lzw": encoded(PHOTO, "TIFF", compression="tiff_lzw"),
+    "tiff_deflate": encoded(PHOTO, "TIFF", compression="tiff_adobe_deflate"),
+    "tiff_grey_16": encoded(GREY.astype(np.uint16) * 250, "TIFF"),
+    "tiff_one_bit": encoded(GREY > 90, "TIFF", compression="group4"),
+    "gif": encoded(PHOTO, "GIF"),
+    "bmp": encoded(PHOTO, "BMP"),
+    "bmp_palette": encoded(PHOTO, "BMP", "P"),
+    "jpeg": encoded(PHOTO, "JPEG"),
+}
+
 IDS = {"unix": b"a\nb b\nd\xc3\xa4\n", "windows": b"\xef\xbb\xbfa\r\n\r\nb b\r\nd\xc3\xa4"}
 PAIRS = {
     "spaces": b"train/a.png trainannot/a.png\ntrain/b b.png trainannot/b b.png\n",

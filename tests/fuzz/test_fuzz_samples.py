@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from seeds import (
     INFO,
     MASKS,
     MATS,
+    OTHERS,
     PAIRS,
     WIDTH,
     compressed_again,
@@ -25,11 +27,18 @@ from seeds import (
 
 from tf_image_segmentation.datasets import Sample, get_dataset
 from tf_image_segmentation.datasets.berkeley_sbd import read_sbd_mask
+from tf_image_segmentation.datasets.decoding import content_type
 from tf_image_segmentation.datasets.encoding import EncodedSample, encode_sample
 from tf_image_segmentation.datasets.images import decode_image
 from tf_image_segmentation.datasets.lists import read_ids, read_pairs
 from tf_image_segmentation.datasets.masks import class_ids, read_mask
 from tf_image_segmentation.datasets.matlab import load_mat
+from tf_image_segmentation.datasets.other_formats import (
+    read_bmp,
+    read_gif,
+    read_jpeg_mask,
+    read_tiff,
+)
 
 MAX_PIXELS = 10**6
 VALUES = [0, 1, 2, 255]
@@ -82,6 +91,21 @@ def test_masks(folder: Path, data: bytes, mend: bool) -> None:
         check_sample(found)
     stored = outcome(lambda: read_mask(mask, max_pixels=MAX_PIXELS), mask)
     assert found is None or stored.shape == (HEIGHT, WIDTH)
+
+
+@fuzz(
+    150,
+    data=mutated(OTHERS),
+    read=st.sampled_from([read_tiff, read_gif, read_bmp, read_jpeg_mask]),
+)
+def test_other_formats(folder: Path, data: bytes, read: Callable[..., np.ndarray]) -> None:
+    path = write(folder / "a.other", data)
+    kind = content_type(data)
+    read = {"TIFF": read_tiff, "GIF": read_gif, "BMP": read_bmp}.get(kind, read)
+    pixels = outcome(lambda: read(path, max_pixels=MAX_PIXELS), path)
+    if pixels is not None:
+        assert pixels.dtype in (np.uint8, np.uint16) and 0 < pixels.size <= 3 * MAX_PIXELS
+        assert pixels.ndim == 2 or pixels.shape[2:] == (3,)
 
 
 @fuzz(150, data=mutated(MATS), again=st.booleans())
