@@ -8,30 +8,22 @@ and Berkeley SBD use convert_pascal_voc.py, which has modes.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
 from tf_image_segmentation.commands.conversion import add_conversion_arguments, run_conversion
-from tf_image_segmentation.datasets import Dataset, dataset_names, get_dataset
+from tf_image_segmentation.commands.dataset_choice import add_dataset_arguments, chosen_dataset
+from tf_image_segmentation.datasets import Dataset
 from tf_image_segmentation.datasets.dataset import Sample
-from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS
 from tf_image_segmentation.errors import DataError
 
 
 def parse_arguments() -> argparse.Namespace:
     """Returns the command line's arguments."""
     parser = command_line.parser(__doc__)
-    add = parser.add_argument
-    add("name", metavar="NAME", help="data set, one of: " + ", ".join(dataset_names()))
-    add(
-        "--root", type=Path, required=True, help="folder of the data set; for csv also the CSV file"
-    )
-    add("--splits", nargs="+", metavar="SPLIT", help="splits to convert; None converts all")
-    add(
-        "--mask-encoding",
-        choices=sorted(MASK_ENCODINGS),
-        help="how masks store classes; None is as the data set says",
+    add_dataset_arguments(parser)
+    parser.add_argument(
+        "--splits", nargs="+", metavar="SPLIT", help="splits to convert; None converts all"
     )
     add_conversion_arguments(parser)
     return parser.parse_args()
@@ -48,13 +40,8 @@ def read_samples(dataset: Dataset, root: Path, split: str) -> list[Sample]:
 def main() -> None:
     """Parses the command line and converts."""
     arguments = parse_arguments()
-    dataset = get_dataset(arguments.name)
-    info = dataset.describe(arguments.root)
-    if arguments.mask_encoding is not None:
-        info = replace(info, mask_encoding=arguments.mask_encoding)
-    splits = arguments.splits or list(info.splits)
-    if dataset.fixed_info is None:  # sizes that were found are no published ones to compare with
-        info = replace(info, splits={})
+    dataset, info, splits = chosen_dataset(arguments)
+    splits = arguments.splits or splits
     samples = {split: read_samples(dataset, arguments.root, split) for split in splits}
     run_conversion(arguments, info, samples, source={})
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import replace
-from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.commands.dataset_choice import add_dataset_arguments, chosen_dataset
 from tf_image_segmentation.commands.inspection import (
     add_inspection_options,
     check_outputs,
@@ -20,22 +19,14 @@ from tf_image_segmentation.commands.inspection import (
     write_outputs,
 )
 from tf_image_segmentation.commands.options import add_image_options
-from tf_image_segmentation.datasets import dataset_names, get_dataset
-from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS
 
 
 def parse_arguments() -> argparse.Namespace:
     """Returns the command line's arguments."""
     parser = command_line.parser(__doc__)
+    add_dataset_arguments(parser)
     add = parser.add_argument
-    add("name", metavar="NAME", help="data set, one of: " + ", ".join(dataset_names()))
-    add("--root", type=Path, required=True, help="folder of the data set")
     add("--splits", nargs="+", metavar="SPLIT", help="splits to look at; None looks at all")
-    add(
-        "--mask-encoding",
-        choices=sorted(MASK_ENCODINGS),
-        help="how masks store classes; None is as the data set says",
-    )
     add("--workers", type=int, default=os.cpu_count(), help="processes that read and check samples")
     add_image_options(parser)
     add_inspection_options(parser)
@@ -55,11 +46,8 @@ def main() -> int:
     from tf_image_segmentation.inspection.tables import print_tables
 
     check_outputs(arguments)
-    dataset = get_dataset(arguments.name)
-    info = dataset.describe(arguments.root)
-    if arguments.mask_encoding is not None:
-        info = replace(info, mask_encoding=arguments.mask_encoding)
-    samples, unlisted = list_samples(dataset, arguments.root, arguments.splits or info.splits)
+    dataset, info, splits = chosen_dataset(arguments)
+    samples, unlisted = list_samples(dataset, arguments.root, arguments.splits or splits)
     values = arguments.intensity_range and tuple(arguments.intensity_range)
     options = ImageOptions(arguments.max_pixels, values)
     source = SampleSource(info, samples, unlisted, options, arguments.workers, progress=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tf_image_segmentation.commands.dataset_choice import add_dataset_arguments, chosen_dataset
 from tf_image_segmentation.tfrecords import Manifest, read_examples
 
 Run = Callable[..., Any]
@@ -34,7 +36,7 @@ def test_a_folder(run_script: Run, rooms: Path, tmp_path: Path) -> None:
     options = ["folder", "--root", rooms, "--output-dir", tmp_path / "out", "--workers", 1]
     result = run_script("convert_dataset.py", *options)
     assert result.returncode == 1
-    assert "0.png: has a single channel, but data set 'folder' declares RGB masks" in result.stderr
+    assert "0.png: has a single channel, but data set 'rooms' declares RGB masks" in result.stderr
     assert not (tmp_path / "out").exists()
     result = run_script("convert_dataset.py", *options, "--mask-encoding", "binary_255")
     assert result.returncode == 0, result.stderr
@@ -46,6 +48,48 @@ def test_a_folder(run_script: Run, rooms: Path, tmp_path: Path) -> None:
     ((image, mask, image_id),) = read_examples(tmp_path / "out", "val")
     assert (image_id, image[0, 0, 0]) == ("2", 2)
     np.testing.assert_array_equal(mask, INSIDE)
+
+
+def test_the_end_of_a_conversion_says_which_classes_were_found(
+    run_script: Run, rooms: Path, tmp_path: Path
+) -> None:
+    (rooms / "classes.csv").write_text("name,id\nwall,0\nwindow,255\ndoor,7\nvoid,9\n")
+    for folder in ("images", "masks"):
+        (rooms / folder / "val").rename(rooms / folder / "validation")
+    void = np.where(INSIDE == 0, np.uint8(9), np.uint8(255))
+    Image.fromarray(void).save(rooms / "masks/train/0.png")
+    options = ["--root", rooms, "--output-dir", tmp_path / "out", "--workers", 1]
+    result = run_script("convert_dataset.py", "folder", *options)
+    assert result.returncode == 0, result.stderr
+    classes = "wall 33.3%, window 50.0%, ignored 16.7%; nowhere: door"
+    assert f"data set 'rooms', 3 classes: {classes}\n" in result.stdout
+    assert "there is no split val (only train, validation)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("root", "options", "name"),
+    [
+        ("rooms", [], "rooms"),
+        ("scans.csv", [], "scans"),
+        ("camvid", [], "camvid_folder"),
+        ("rooms", ["--dataset-name", "halls"], "halls"),
+    ],
+)
+def test_own_data_is_known_by_the_name_of_its_root(
+    rooms: Path, root: str, options: list[str], name: str
+) -> None:
+    path = rooms if root == "rooms" else rooms.rename(rooms.with_name("camvid"))
+    layout = "folder"
+    if root == "scans.csv":
+        layout, path = "csv", path / root
+        lines = ["image,mask", "images/val/2.png,masks/val/2.png"]
+        path.write_text("\n".join(lines))
+    parser = argparse.ArgumentParser()
+    add_dataset_arguments(parser)
+    arguments = parser.parse_args([layout, "--root", str(path), *options])
+    _, info, splits = chosen_dataset(arguments)
+    assert (info.name, info.splits) == (name, {})
+    assert "train" in splits
 
 
 def test_all_that_is_missing_is_listed_before_anything_is_written(

@@ -16,6 +16,8 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
 if TYPE_CHECKING:
     from tf_image_segmentation.tfrecords.manifest import Manifest
 
+_MAX_SHOWN = 10  # classes that a line names
+
 
 def add_conversion_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options that `run_conversion` reads."""
@@ -75,9 +77,32 @@ def _report(manifest: Manifest, folder: Path, seconds: float) -> str:
         f"{examples} images in {seconds:.1f} s ({examples / seconds:.0f} images/s), "
         f"{size / 1e6:.1f} MB ({size / examples / 1e3:.1f} kB an image)",
         f"wrote {folder}",
+        _class_line(manifest),
         f"next: python scripts/inspect_tfrecords.py {folder} --verify --contact-sheet {folder}.png",
     ]
+    if "val" not in manifest.splits and "train" in manifest.splits:
+        lines.append(
+            f"there is no split val (only {', '.join(manifest.splits)}): training on these records "
+            "does not validate, unless --val-tfrecords names others"
+        )
     return "\n".join(lines)
+
+
+def _class_line(manifest: Manifest) -> str:
+    """Says how the pixels are divided, which shows a class too many and a wrong mask encoding."""
+    info, splits = manifest.info, manifest.splits.values()
+    pixels = [sum(counts) for counts in zip(*(s.class_pixels for s in splits), strict=True)]
+    pixels.append(sum(split.ignored_pixels for split in splits))
+    named = list(zip((*info.class_names, "ignored"), pixels, strict=True))
+    present = [f"{name} {count / sum(pixels):.1%}" for name, count in named if count]
+    absent = [name for name, count in named[:-1] if not count]
+    nowhere = f"; nowhere: {_some(absent)}" if absent else ""
+    return f"data set {info.name!r}, {info.num_classes} classes: {_some(present)}{nowhere}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MAX_SHOWN} more" if names[_MAX_SHOWN:] else ""
+    return ", ".join(names[:_MAX_SHOWN]) + more
 
 
 def _split_line(manifest: Manifest, name: str) -> str:
