@@ -67,6 +67,11 @@ def test_classes_are_background_and_the_categories_by_id(tmp_path):
     assert sample.image_id == "other"
     assert not missing_files([sample])
     assert not mask(tmp_path).any(), "an image without annotations is background"
+    write(tmp_path, [], "val", "third.jpg", "val")
+    with pytest.raises(
+        DataError, match=r"instances_val2017\.json and val\.json are both of the split"
+    ):
+        COCO.describe(tmp_path)
 
 
 def test_a_category_called_background_is_class_0(tmp_path):

@@ -159,6 +159,26 @@ def test_what_would_not_be_read_is_said(in_subfolders):
         FOLDER.describe(in_subfolders / "elsewhere")
 
 
+def test_what_lists_leave_out_is_logged(flat, caplog):
+    (flat / "train.txt").write_text("a\n")
+    assert FOLDER.describe(flat).splits == {"train": 1}
+    assert "2 files are in none of the lists train.txt and are left out: b, c" in caplog.text
+    (flat / "Validation.TXT").write_text("b\nc\n")
+    caplog.clear()
+    assert FOLDER.describe(flat).splits == {"Validation": 2, "train": 1}
+    assert not caplog.text
+
+
+def test_subfolders_that_fit_to_nothing_are_named(in_subfolders):
+    (in_subfolders / "images/test").mkdir()
+    with pytest.raises(DataError, match="images/test: is empty, though a subfolder is a split"):
+        FOLDER.describe(in_subfolders)
+    (in_subfolders / "images/test").rmdir()
+    (in_subfolders / "images/val").rename(in_subfolders / "images/Val")
+    with pytest.raises(DataError, match="Val and val, whose names differ in case alone"):
+        FOLDER.describe(in_subfolders)
+
+
 def test_tiff_images_of_sixteen_bits_and_other_mask_formats(root):
     values = np.array([[1000, 1500, 2000], [0, 4000, 1250]], np.uint16)
     for suffix in (".tif", ".png"):

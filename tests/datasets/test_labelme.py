@@ -142,7 +142,17 @@ def test_all_unknown_labels_are_listed(tmp_path):
             tmp_path, name, [shape(label, "rectangle", (0, 0), (0, 0)) for label in ("Cat", name)]
         )
     (tmp_path / "classes.csv").write_text("name\nbackground\nb\n")
-    with pytest.raises(DataError, match=r"files have: Cat \(in 2 files\), a \(in 1 files\); add"):
+    with pytest.raises(DataError, match=r"files have: 'Cat' \(in 2 files\), 'a' \(in 1"):
+        LABELME.describe(tmp_path)
+
+
+def test_labels_that_differ_in_case_or_blanks_are_one_class_or_listed(tmp_path):
+    write(tmp_path, "a", [shape("car", "rectangle", (0, 0), (1, 1))])
+    write(tmp_path, "b", [shape("Car ", "rectangle", (0, 0), (1, 1))])
+    with pytest.raises(DataError, match="has the labels 'Car ' and 'car', which differ in case"):
+        LABELME.describe(tmp_path)
+    (tmp_path / "classes.csv").write_text("name\nbackground\ncar\n")
+    with pytest.raises(DataError, match=r"lacks labels that files have: 'Car ' \(in 1 files\)"):
         LABELME.describe(tmp_path)
 
 

@@ -30,6 +30,8 @@ annotations/[instances_]<split>.json          of the kind "instances"; train2017
     how_to_get="Export from an annotation tool as COCO.",
 )
 
+_OTHER_KINDS = ("captions_", "image_info_", "panoptic_", "person_keypoints_", "stuff_")
+
 
 def describe(root: Path) -> DatasetInfo:
     """Returns "background" and the categories in the order of their ids, and the splits found.
@@ -84,8 +86,9 @@ def _paths(root: Path) -> dict[str, Path]:
     """Returns the file of annotations of each split."""
     folder = root / "annotations"
     paths = list_files(folder, [".json"])
-    # COCO itself has files of captions and of key points beside these.
-    paths = [path for path in paths if path.stem.startswith("instances_")] or paths
+    if any(path.stem.startswith("instances_") for path in paths):
+        # COCO itself has files of captions and of key points beside these.
+        paths = [path for path in paths if not path.stem.startswith(_OTHER_KINDS)]
     if not paths:
         raise DataError(f"{folder}: holds no .json files; export annotations to there")
     splits: dict[str, Path] = {}

@@ -15,7 +15,7 @@ from tf_image_segmentation.datasets.file_readers import (
 )
 from tf_image_segmentation.datasets.lists import resolve_inside
 from tf_image_segmentation.datasets.source import Source
-from tf_image_segmentation.datasets.split_files import files_by_split
+from tf_image_segmentation.datasets.split_files import files_by_split, warn_of_left_out
 from tf_image_segmentation.errors import DataError
 
 NAME = "folder"
@@ -41,7 +41,10 @@ def describe(root: Path) -> DatasetInfo:
     Raises:
         DataError: the folder or ``classes.csv`` is not as `SOURCE` says.
     """
-    splits = {split: len(found) for split, found in _splits(root).items()}
+    found = _splits(root)
+    ids = {split: [sample.image_id for sample in samples] for split, samples in found.items()}
+    warn_of_left_out(Path(root), _folders(Path(root)), ids)
+    splits = {split: len(samples) for split, samples in found.items()}
     return replace(read_classes(Path(root) / CLASSES_FILE, NAME), splits=splits)
 
 
@@ -58,9 +61,13 @@ def samples(root: Path, split: str) -> Iterator[Sample]:
     return iter(choose("split", split, _splits(root)))
 
 
+def _folders(root: Path) -> dict[Path, Collection[str]]:
+    return {root / "images": IMAGE_SUFFIXES, root / "masks": MASK_SUFFIXES}
+
+
 def _splits(root: Path) -> dict[str, list[Sample]]:
     images, masks = Path(root) / "images", Path(root) / "masks"
-    found = files_by_split(Path(root), {images: IMAGE_SUFFIXES, masks: MASK_SUFFIXES})
+    found = files_by_split(Path(root), _folders(Path(root)))
     _check_strays(images, IMAGE_SUFFIXES, found)
     _check_strays(masks, MASK_SUFFIXES, found)
     places = {split: split if _in_subfolders(images, masks, split) else "" for split in found}
@@ -91,6 +98,11 @@ def _check_strays(folder: Path, suffixes: Collection[str], splits: Collection[st
         if path.name[:1] != "." and path.name.lower() not in _LITTER and path not in subfolders
         if path.is_dir() or path.suffix.lower() not in suffixes
     )
+    empty = [path for path in strays if path.is_dir() and path.parent == folder]
+    if empty and not any(empty[0].iterdir()):
+        raise DataError(
+            f"{empty[0]}: is empty, though a subfolder is a split; put files there, or remove it"
+        )
     if strays:
         raise DataError(
             f"{', '.join(map(str, strays[:10]))}{' ...' if strays[10:] else ''}: only files of the "

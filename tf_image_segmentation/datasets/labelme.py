@@ -14,6 +14,7 @@ from PIL import Image
 
 from tf_image_segmentation.datasets.classes_file import CLASSES_FILE, is_ignored, read_classes
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, register_described
+from tf_image_segmentation.datasets.decoding import check_pixels
 from tf_image_segmentation.datasets.file_readers import image_reader
 from tf_image_segmentation.datasets.labelme_file import read_annotation
 from tf_image_segmentation.datasets.shape_drawing import draw_shape
@@ -84,12 +85,7 @@ def read_shapes(path: Path, *, max_pixels: int, ids: Mapping[str, int]) -> np.nd
         DataError: the file or a shape is not as it must be.
     """
     annotation = read_annotation(path)
-    if annotation.height * annotation.width > max_pixels:
-        raise DataError(
-            f"{path}: says that its image has {annotation.height} x {annotation.width} pixels "
-            f"(height x width), more than the limit of {max_pixels}; raise max_pixels "
-            "(--max-pixels) if the file can be trusted"
-        )
+    check_pixels(f"{path}: its image", annotation.height, annotation.width, max_pixels)
     background = next(ids[name] for name in BACKGROUND_NAMES if name in ids)
     labels = Image.new("L", (annotation.width, annotation.height), background)
     for number, shape in enumerate(annotation.shapes):
@@ -115,7 +111,7 @@ def _load(root: Path) -> tuple[DatasetInfo, dict[str, list[_Labelled]]]:
     known = _ids(info)
     unknown = [label for label in sorted(found) if not is_ignored(label) and label not in known]
     if unknown:
-        listed = ", ".join(f"{label} (in {found[label]} files)" for label in unknown)
+        listed = ", ".join(f"{label!r} (in {found[label]} files)" for label in unknown)
         raise DataError(
             f"{root / CLASSES_FILE}: lacks labels that files have: {listed}; add them, or correct "
             "the files"
@@ -151,6 +147,7 @@ def _read_all(paths: list[Path]) -> list[_Labelled]:
 def _classes(root: Path, found: list[str]) -> DatasetInfo:
     path = root / CLASSES_FILE
     if not path.exists():
+        _check_spelling(root, found)
         labels = [n for n in found if not is_ignored(n) and n not in BACKGROUND_NAMES]
         names = (BACKGROUND_NAMES[0], *labels)
         if len(names) > IGNORE_LABEL:
@@ -165,6 +162,18 @@ def _classes(root: Path, found: list[str]) -> DatasetInfo:
     if info.num_classes > IGNORE_LABEL:
         raise DataError(f"{path}: names {info.num_classes} classes; there can be {IGNORE_LABEL}")
     return _info(info.class_names, info.palette)
+
+
+def _check_spelling(root: Path, labels: list[str]) -> None:
+    """Refuses two ways to write what is most likely one class."""
+    spellings: dict[str, str] = {}
+    for label in labels:
+        other = spellings.setdefault(label.strip().casefold(), label)
+        if other != label:
+            raise DataError(
+                f"{root}: has the labels {other!r} and {label!r}, which differ in case or blanks "
+                f"alone; write it alike in all files"
+            )
 
 
 def _info(names: tuple[str, ...], palette: tuple[tuple[int, int, int], ...]) -> DatasetInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from tf_image_segmentation.datasets.lists import (
 from tf_image_segmentation.errors import DataError
 
 DEFAULT_SPLIT = "train"
-_LISTS = ("train*.txt", "val*.txt", "test*.txt")
+_LISTS = ("train", "val", "test")
+_LOG = logging.getLogger(__name__)
 
 Files = dict[str, tuple[Path | None, ...]]
 """By id, the file in each folder; None where it is missing."""
@@ -24,8 +26,9 @@ def files_by_split(root: Path, folders: Mapping[Path, Collection[str]]) -> dict[
     """Finds the files of each split.
 
     Each subfolder that holds such files is a split; or the lists ``train*.txt``, ``val*.txt`` and
-    ``test*.txt`` in ``root``, with an id a line, say which files are in which split, and files that
-    no list names are in none; or, where there is neither, all files are the split "train".
+    ``test*.txt`` in ``root``, in any case, with an id a line, say which files are in which split,
+    and files that no list names are in none; or, where there is neither, all files are the split
+    "train".
 
     Args:
         root: where lists lie.
@@ -39,10 +42,11 @@ def files_by_split(root: Path, folders: Mapping[Path, Collection[str]]) -> dict[
         DataError: there are several of these ways at once, no files, an id twice, or a file that
             is a link out of its folder; folders may be links.
     """
-    lists = sorted(path for pattern in _LISTS for path in root.glob(pattern) if path.is_file())
+    lists = sorted(path for path in root.glob("*.[tT][xX][tT]") if _is_list(path))
     subfolders = sorted({name for folder in folders for name in _splits(folder, folders[folder])})
     together = _files(folders)
     _check_one_way(root, lists, subfolders, together)
+    _check_case(root, subfolders)
     if subfolders:
         splits = {
             name: _files({folder / name: suffixes for folder, suffixes in folders.items()})
@@ -55,6 +59,37 @@ def files_by_split(root: Path, folders: Mapping[Path, Collection[str]]) -> dict[
         splits = {DEFAULT_SPLIT: together}
     check_disjoint(splits)
     return splits
+
+
+def warn_of_left_out(
+    root: Path, folders: Mapping[Path, Collection[str]], ids: Mapping[str, Collection[str]]
+) -> None:
+    """Logs which files no list names, given the ids of each split of `files_by_split`."""
+    listed = {image_id for names in ids.values() for image_id in names}
+    left_out = [image_id for image_id in _files(folders) if image_id not in listed]
+    if left_out:
+        _LOG.warning(
+            "%s: %d files are in none of the lists %s and are left out: %s",
+            root,
+            len(left_out),
+            ", ".join(f"{split}.txt" for split in ids),
+            ", ".join(left_out[:5]) + (" ..." if left_out[5:] else ""),
+        )
+
+
+def _is_list(path: Path) -> bool:
+    return path.name.lower().startswith(_LISTS) and path.is_file()
+
+
+def _check_case(root: Path, subfolders: Sequence[str]) -> None:
+    spellings: dict[str, str] = {}
+    for name in subfolders:
+        other = spellings.setdefault(name.casefold(), name)
+        if other != name:
+            raise DataError(
+                f"{root}: has the subfolders {other} and {name}, whose names differ in case alone; "
+                "a split has one name"
+            )
 
 
 def _splits(folder: Path, suffixes: Collection[str]) -> list[str]:
