@@ -146,13 +146,13 @@ def test_all_unknown_labels_are_listed(tmp_path):
         LABELME.describe(tmp_path)
 
 
-def test_labels_that_differ_in_case_or_blanks_are_one_class_or_listed(tmp_path):
+def test_labels_that_differ_in_case_alone_are_an_error_without_a_list(tmp_path):
     write(tmp_path, "a", [shape("car", "rectangle", (0, 0), (1, 1))])
-    write(tmp_path, "b", [shape("Car ", "rectangle", (0, 0), (1, 1))])
-    with pytest.raises(DataError, match="has the labels 'Car ' and 'car', which differ in case"):
+    write(tmp_path, "b", [shape("Car", "rectangle", (0, 0), (1, 1))])
+    with pytest.raises(DataError, match="has the labels 'Car' and 'car', which differ in case"):
         LABELME.describe(tmp_path)
     (tmp_path / "classes.csv").write_text("name\nbackground\ncar\n")
-    with pytest.raises(DataError, match=r"lacks labels that files have: 'Car ' \(in 1 files\)"):
+    with pytest.raises(DataError, match=r"lacks labels that files have: 'Car' \(in 1 files\)"):
         LABELME.describe(tmp_path)
 
 

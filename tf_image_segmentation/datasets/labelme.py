@@ -168,10 +168,10 @@ def _check_spelling(root: Path, labels: list[str]) -> None:
     """Refuses two ways to write what is most likely one class."""
     spellings: dict[str, str] = {}
     for label in labels:
-        other = spellings.setdefault(label.strip().casefold(), label)
+        other = spellings.setdefault(label.casefold(), label)
         if other != label:
             raise DataError(
-                f"{root}: has the labels {other!r} and {label!r}, which differ in case or blanks "
+                f"{root}: has the labels {other!r} and {label!r}, which differ in case "
                 f"alone; write it alike in all files"
             )
 
