@@ -171,8 +171,8 @@ def _check_spelling(root: Path, labels: list[str]) -> None:
         other = spellings.setdefault(label.casefold(), label)
         if other != label:
             raise DataError(
-                f"{root}: has the labels {other!r} and {label!r}, which differ in case "
-                f"alone; write it alike in all files"
+                f"{root}: has the labels {other!r} and {label!r}, which differ in case alone; "
+                "write it alike in all files"
             )
 
 
