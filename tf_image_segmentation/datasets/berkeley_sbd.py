@@ -10,7 +10,7 @@ import numpy as np
 
 from tf_image_segmentation.datasets import pascal_voc
 from tf_image_segmentation.datasets.dataset import Sample, choose, register
-from tf_image_segmentation.datasets.decoding import MAX_PIXELS
+from tf_image_segmentation.datasets.decoding import MAX_PIXELS, check_pixels
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
 from tf_image_segmentation.datasets.matlab import load_mat
 from tf_image_segmentation.datasets.source import Archive, Source
@@ -80,11 +80,9 @@ def read_sbd_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
             f"{path}: has no GTcls.Segmentation; masks are read from SBD's cls folder, not inst"
         )
     mask = np.asarray(struct["Segmentation"].item())
-    if mask.size > max_pixels:
-        raise DataError(
-            f"{path}: has {mask.size} pixels, more than the limit of {max_pixels}; raise "
-            "max_pixels (--max-pixels) if the file can be trusted"
-        )
+    if mask.ndim == 2:  # else it is refused with its shape, as that of any mask
+        height, width = mask.shape
+        check_pixels(f"{path}:", height, width, max_pixels)
     return mask
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from tf_image_segmentation.datasets import run_lengths
 from tf_image_segmentation.datasets.coco_file import CocoImage, Region
+from tf_image_segmentation.datasets.decoding import check_pixels
 from tf_image_segmentation.datasets.outlines import Point, check_polygon
 from tf_image_segmentation.errors import DataError
 
@@ -59,12 +60,7 @@ def read_regions(
     Raises:
         DataError: a region is not as it must be, or the image is too large.
     """
-    if image.height * image.width > max_pixels:
-        raise DataError(
-            f"{path}: says that {image.file_name} has {image.height} x {image.width} pixels "
-            f"(height x width), more than the limit of {max_pixels}; raise max_pixels "
-            "(--max-pixels) if the file can be trusted"
-        )
+    check_pixels(f"{path}: {image.file_name}", image.height, image.width, max_pixels)
     drawn = []
     for region in image.regions:
         where = f"{path}: annotation {region.annotation_id} of {image.file_name}"

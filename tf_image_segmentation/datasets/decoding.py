@@ -119,14 +119,26 @@ def open_image(path: Path, data: bytes, max_pixels: int = MAX_PIXELS) -> ImageFi
         image = plugin(io.BytesIO(data))
     except Exception as error:  # see load
         raise _broken(path, data, error) from error
-    if image.width * image.height > max_pixels:
-        raise DataError(
-            f"{path}: has {image.height} x {image.width} pixels (height x width), more than the "
-            f"limit of {max_pixels}; raise max_pixels (--max-pixels) if the file can be trusted"
-        )
+    check_pixels(f"{path}:", image.height, image.width, max_pixels)
     if getattr(image, "is_animated", False):
         raise DataError(f"{path}: is an animated PNG; save the wanted frame as a still PNG")
     return image
+
+
+def check_pixels(what: str, height: int, width: int, max_pixels: int) -> None:
+    """Raises a `DataError` if there are more than ``max_pixels`` pixels.
+
+    Args:
+        what: has them, for the message: "<path>:" for example.
+        height: in pixels.
+        width: in pixels.
+        max_pixels: largest height * width.
+    """
+    if height * width > max_pixels:
+        raise DataError(
+            f"{what} has {height} x {width} pixels (height x width), more than the limit of "
+            f"{max_pixels}; raise max_pixels (--max-pixels) if the file can be trusted"
+        )
 
 
 def load(path: Path, data: bytes, image: ImageFile.ImageFile) -> ImageFile.ImageFile:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_image_segmentation.datasets.decoding import MAX_PIXELS
+from tf_image_segmentation.datasets.decoding import MAX_PIXELS, check_pixels
 from tf_image_segmentation.errors import DataError
 
 
@@ -57,8 +57,4 @@ def _check_shape(
             "download it again"
         )
     width, height = shape[-2:]
-    if height * width > max_pixels:
-        raise DataError(
-            f"{path}: has frames of {height} x {width} pixels (height x width), more than the "
-            f"limit of {max_pixels}; raise max_pixels (--max-pixels) if the file can be trusted"
-        )
+    check_pixels(f"{path}: a frame", height, width, max_pixels)

@@ -12,7 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import BmpImagePlugin, GifImagePlugin, ImageFile, JpegImagePlugin, TiffImagePlugin
 
-from tf_image_segmentation.datasets.decoding import MAX_PIXELS, content_type, read_bytes
+from tf_image_segmentation.datasets.decoding import (
+    MAX_PIXELS,
+    check_pixels,
+    content_type,
+    read_bytes,
+)
 from tf_image_segmentation.errors import DataError
 
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
@@ -86,7 +91,7 @@ def _read(path: Path, kind: str, max_pixels: int, page: int | None = None) -> np
     try:
         image = _PLUGINS[kind](io.BytesIO(data))
         _choose_page(path, image, page)
-        _check_size(path, image, max_pixels)
+        check_pixels(f"{path}:", image.height, image.width, max_pixels)
         image.load()
         return _values(path, image)
     except DataError:
@@ -109,14 +114,6 @@ def _choose_page(path: Path, image: ImageFile.ImageFile, page: int | None) -> No
         raise DataError(f"{path}: has {pages} pages, and page {page} (from 0) is wanted")
     if page:
         image.seek(page)
-
-
-def _check_size(path: Path, image: ImageFile.ImageFile, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        raise DataError(
-            f"{path}: has {image.height} x {image.width} pixels (height x width), more than the "
-            f"limit of {max_pixels}; raise max_pixels (--max-pixels) if the file can be trusted"
-        )
 
 
 def _values(path: Path, image: ImageFile.ImageFile) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, register
-from tf_image_segmentation.datasets.decoding import MAX_PIXELS
+from tf_image_segmentation.datasets.decoding import MAX_PIXELS, check_pixels
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
 from tf_image_segmentation.datasets.matlab import load_mat
 from tf_image_segmentation.datasets.source import Archive, Source
@@ -139,11 +139,8 @@ def read_label_map(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     mask = load_mat(path, "LabelMap")
     if mask is None or mask.ndim != 2 or not np.issubdtype(mask.dtype, np.number):
         raise DataError(f"{path}: has no array LabelMap; masks are the files of trainval.tar.gz")
-    if mask.size > max_pixels:
-        raise DataError(
-            f"{path}: has {mask.size} pixels, more than the limit of {max_pixels}; raise "
-            "max_pixels (--max-pixels) if the file can be trusted"
-        )
+    height, width = mask.shape
+    check_pixels(f"{path}:", height, width, max_pixels)
     return mask
 
 
