@@ -120,8 +120,8 @@ def test_as_many_classes_as_eight_bits_hold(classes):
     ("text", "words"),
     [
         ("", r"is empty"),
-        ("\n\n", r"has no column name; its first line names none"),
-        ("label,id\nwall,0\n", r"has no column name; its first line names label, id"),
+        ("\n\n", r"has no column 'name'; its first line must name the columns, and has none"),
+        ("label,id\nwall,0\n", r"has no column 'name'; .* and has 'label', 'id'"),
         ("name,id\n", r"has no row below its header"),
         ("name,id,ID\nwall,0,0\n", r"names the column id twice"),
         ("name,id\nwall,0\nwall,1\n", r"'wall' is in line 2 and again in line 3"),

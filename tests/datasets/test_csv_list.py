@@ -82,7 +82,7 @@ def test_missing_files_are_all_reported(root):
         ("../a.png,m.png\n", r"line 2: '\.\./a\.png' would leave .* move or copy them there"),
         (
             "/data/a.png,m.png\n",
-            r"line 2: '/data/a\.png' would leave .*only files below .* are read",
+            r"line 2: '/data/a\.png' would leave .*only files below it are read",
         ),
         ("C:\\data\\a.png,m.png\n", r"line 2: .* is no path relative to .*only files below"),
         ("a.png,\n", r"line 2: '' is no path"),

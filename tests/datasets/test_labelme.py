@@ -195,7 +195,7 @@ def test_the_size_of_the_image_must_be_that_of_the_file(tmp_path):
     with pytest.raises(DataError, match=r"a\.png: the image has 5 x 6 .*a\.json has 6 x 6"):
         mask(tmp_path)
     write(tmp_path, "a", [], imageHeight=10**9, imageWidth=10**9)
-    with pytest.raises(DataError, match=r"a\.json: says .* more than the limit"):
+    with pytest.raises(DataError, match=r"a\.json: its image has .* more than the limit"):
         mask(tmp_path)
 
 

@@ -129,7 +129,7 @@ def test_zero_is_void_refuses_what_would_shift_onto_the_ignore_label(
 # fault 18
 def test_zero_is_void_is_suggested_and_needs_an_ignore_label(make_info):
     with pytest.raises(
-        DataError, match="if 0 is void in this set, use mask_encoding='zero_is_void'"
+        DataError, match=r"add it .*; if 0 is void in this set, set mask_encoding='zero_is_void'"
     ):
         class_ids(np.array([[0, 1, 2, 3]]), make_info(), PATH)
     with pytest.raises(DataError, match="needs an ignore label"):

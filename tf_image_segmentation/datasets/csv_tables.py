@@ -87,8 +87,8 @@ def _check_header(path: Path, header: list[str], required: tuple[str, ...]) -> N
     named = [name for name in header if name]
     if lacking:
         raise DataError(
-            f"{path}: has no column {', '.join(lacking)}; its first line names "
-            f"{', '.join(named) or 'none'}, and must name {', '.join(required)}"
+            f"{path}: has no column {', '.join(map(repr, lacking))}; its first line must name the "
+            f"columns, and has {', '.join(map(repr, named)) or 'none'}"
         )
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:

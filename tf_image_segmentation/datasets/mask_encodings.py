@@ -14,6 +14,11 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo, choose
 from tf_image_segmentation.errors import DataError
 
 _SHOWN = 10  # ids or colours that a message names
+_CLASSES = "classes.csv, or a DatasetInfo"
+
+
+def _set(encoding: str) -> str:
+    return f"set mask_encoding={encoding!r} (--mask-encoding)"
 
 
 def _single_channel(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
@@ -21,8 +26,8 @@ def _single_channel(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarr
     if mask.ndim == 3:
         raise DataError(
             f"{path}: is an RGB mask, but data set {info.name!r} stores class ids "
-            f"(mask_encoding {info.mask_encoding!r}); give the colour map as the palette of its "
-            "DatasetInfo and set mask_encoding='rgb'"
+            f"(mask_encoding {info.mask_encoding!r}); give each class its colour (in classes.csv, "
+            f"or as the palette of a DatasetInfo) and {_set('rgb')}"
         )
     limits = np.iinfo(np.int32)
     if mask.size and (mask.max() > limits.max or mask.min() < limits.min):
@@ -37,8 +42,8 @@ def _index(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     if info.num_classes == 2 and _looks_binary(ids, info.ignore_label):
         raise DataError(
             f"{path}: holds only 0 and 255, and data set {info.name!r} has 2 classes; if 255 is "
-            "the foreground set mask_encoding='binary_255', if it is the ignore label set "
-            "mask_encoding='index_with_void'"
+            f"the foreground {_set('binary_255')}, if it is the ignore label "
+            f"{_set('index_with_void')}"
         )
     return ids
 
@@ -85,7 +90,7 @@ def _threshold_128(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarra
     if values.size and values.max() == 1:
         raise DataError(
             f"{path}: holds only 0 and 1, of which mask_encoding 'threshold_128' would make class "
-            "0 alone; set mask_encoding='index'"
+            f"0 alone; {_set('index')}"
         )
     return (values >= 128).astype(np.int32)
 
@@ -139,7 +144,7 @@ def _rgb(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     if mask.ndim != 3:
         raise DataError(
             f"{path}: has a single channel, but data set {info.name!r} declares RGB masks; "
-            "set mask_encoding='index' if it stores class ids"
+            f"if it stores class ids, {_set('index')}"
         )
     colours = _colour_map(info, path)
     keys = _pack(np.array(list(colours)))
@@ -233,14 +238,20 @@ def _unknown_ids(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError
         f"{info.name!r} has {info.num_classes} classes and {ignore}"
     )
     if info.mask_encoding == "index" and np.all(values == info.num_classes):
-        return DataError(f"{message}; if 0 is void in this set, use mask_encoding='zero_is_void'")
-    return DataError(f"{message}; correct the mask, or the classes of its DatasetInfo")
+        return DataError(
+            f"{message}; if a class is missing, add it ({_CLASSES}); if 0 is void in this set, "
+            f"{_set('zero_is_void')}"
+        )
+    return DataError(
+        f"{message}; correct the mask, the classes ({_CLASSES}), or the encoding (--mask-encoding)"
+    )
 
 
 def _unknown_values(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
     return DataError(
         f"{path}: holds values that the label map of data set {info.name!r} lacks: "
-        f"{_counts(values, str)}; correct the mask, or add them to the map"
+        f"{_counts(values, str)}; correct the mask, or add them to the map "
+        f"({_CLASSES})"
     )
 
 
@@ -250,5 +261,5 @@ def _unknown_colours(packed: np.ndarray, info: DatasetInfo, path: Path) -> DataE
 
     return DataError(
         f"{path}: holds RGB colours that are not in the palette of data set {info.name!r}: "
-        f"{_counts(packed, rgb)}; add them to the palette or correct the mask"
+        f"{_counts(packed, rgb)}; add them to the palette ({_CLASSES}) or correct the mask"
     )

@@ -19,14 +19,18 @@ def resolve_named(folder: Path, written: str, where: str) -> Path:
     Raises:
         DataError: the path is absolute, holds ``..``, or is a link that leaves the folder.
     """
+    relative = written.replace("\\", "/")
     if PureWindowsPath(written).drive or not written.strip():
         raise DataError(
             f"{where}: {written!r} is no path relative to {folder}; only files below that folder "
             "are read, named relative to it"
         )
-    try:
-        return resolve_inside(folder, written.replace("\\", "/"))
-    except DataError as error:
+    if ".." in relative.split("/") or relative.startswith("/"):
         raise DataError(
-            f"{where}: {error}; only files below {folder} are read: move or copy them there"
-        ) from error
+            f"{where}: {written!r} would leave the folder {folder}; only files below it are read: "
+            "move or copy them there, and name them relative to it"
+        )
+    try:
+        return resolve_inside(folder, relative)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
