@@ -11,6 +11,7 @@ import zipfile
 
 import pytest
 
+from tf_image_segmentation.downloads.archive_members import opened_members
 from tf_image_segmentation.downloads.archives import Limits, extract_archive
 from tf_image_segmentation.errors import DataError
 
@@ -159,6 +160,20 @@ def test_zip_members_hidden_in_the_comment_of_another_are_not_dropped(tmp_path):
     data[first + 32] = 47  # the length of its comment: the whole entry of "b"
     (tmp_path / "x").write_bytes(data)
     assert_refused(tmp_path / "x", "lists 2 members and says that there are 3")
+
+
+def test_a_zip_may_tell_the_number_of_many_members_modulo_65536(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x", "w") as archive:
+        archive.writestr("a", "")
+    data = (tmp_path / "x").read_bytes()
+    start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    entries = data[start:end] * (65536 + 1)
+    last = bytearray(data[end:])
+    last[12:16] = struct.pack("<I", len(entries))
+    assert struct.unpack("<H", last[10:12]) == (1,)
+    (tmp_path / "x").write_bytes(data[:start] + entries + last)
+    with opened_members(tmp_path / "x") as members:
+        assert sum(1 for _ in members) == 65537
 
 
 @pytest.mark.parametrize(

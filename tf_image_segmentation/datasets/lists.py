@@ -226,7 +226,8 @@ def check_disjoint(splits: Mapping[str, Iterable[str]]) -> None:
             seen[image_id] = split
     if repeated:
         raise DataError(
-            f"{len(repeated)} ids are listed twice: {_shorten(repeated)}; keep each in one split"
+            f"{len(repeated)} ids are listed twice: {_shorten(repeated)}; keep each in one split, "
+            "and give different images different names"
         )
 
 

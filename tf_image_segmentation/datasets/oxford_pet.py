@@ -17,8 +17,8 @@ _LISTS = {"train": "trainval.txt", "test": "test.txt"}
 #
 # Not all files named .jpg are JPEG. Abyssinian_5 and Egyptian_Mau_14, 156 and 186 are PNG, some
 # with alpha, and are read as such. Abyssinian_34 and Egyptian_Mau_139, 145, 167, 177 and 191 are
-# GIF, which is an error that names the file. beagle_116 and chihuahua_121 hold stray bytes that
-# decoders pass over.
+# GIF; they are reported to be in neither list, and where one is, it is an error that names the
+# file. beagle_116 and chihuahua_121 hold stray bytes that decoders pass over.
 INFO = DatasetInfo(
     name="oxford_pet",
     class_names=("background", "pet"),

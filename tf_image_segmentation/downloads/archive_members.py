@@ -121,7 +121,8 @@ def _tar_content(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 def _zip_members(zipped: zipfile.ZipFile) -> Iterator[Member]:
     # A damaged entry of the list can hide the next ones in what it says is its own comment.
     announced, found = _announced_members(zipped), len(zipped.infolist())
-    if announced not in (found, _MANY):
+    # Some programs write the number of more than 65535 members modulo 65536.
+    if announced not in (found & _MANY, _MANY):
         raise zipfile.BadZipFile(f"it lists {found} members and says that there are {announced}")
     for info in zipped.infolist():
         yield _zip_member(zipped, info)

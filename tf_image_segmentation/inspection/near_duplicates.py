@@ -12,7 +12,7 @@ from tf_image_segmentation.inspection.measurement import Position
 from tf_image_segmentation.inspection.perceptual_hash import NUM_BITS
 from tf_image_segmentation.inspection.statistics import SplitStatistics
 
-_BLOCK = 1024
+_BLOCK = 128  # images compared at once: 60 MB where the other split has 120 000
 
 
 @dataclass(frozen=True)
