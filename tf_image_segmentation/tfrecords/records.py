@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,17 +15,17 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo, get_dataset
 from tf_image_segmentation.datasets.decoding import MAX_PIXELS
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.framing import count_records, first_record
-from tf_image_segmentation.tfrecords.label_table import LabelTable, map_labels
+from tf_image_segmentation.tfrecords.label_table import LabelTable
 from tf_image_segmentation.tfrecords.manifest import Manifest, file_sha256
 from tf_image_segmentation.tfrecords.record_files import RecordFile
-from tf_image_segmentation.tfrecords.schema import Example, detect_schema, parse_example
-
-_READ_ERRORS = (
-    tf.errors.DataLossError,
-    tf.errors.InvalidArgumentError,
-    tf.errors.NotFoundError,
-    UnicodeDecodeError,  # of a message of TensorFlow's that quotes a damaged record
+from tf_image_segmentation.tfrecords.record_parsing import (
+    READ_ERRORS,
+    image_id_text,
+    parse_record,
+    parser,
+    plain_message,
 )
+from tf_image_segmentation.tfrecords.schema import Example, detect_schema
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,9 @@ class Records:
 
     def parse(self, serialized: tf.Tensor, record_name: tf.Tensor | str = "") -> Example:
         """Decodes an element of `dataset`; see `tfrecords.schema.parse_example`."""
-        return _parse(serialized, record_name, self.schema, self._max_pixels, self.label_table)
+        return parse_record(
+            serialized, record_name, self.schema, self._max_pixels, self.label_table
+        )
 
     @property
     def _max_pixels(self) -> int:
@@ -123,16 +123,16 @@ class Records:
         examples = (
             self.dataset(shard)
             .shard(workers, first)
-            .map(_parser(self.schema, self._max_pixels, self.label_table), num_parallel_calls=2)
+            .map(parser(self.schema, self._max_pixels, self.label_table), num_parallel_calls=2)
             .prefetch(2)
         )
         try:
             for image, mask, image_id in examples.as_numpy_iterator():
-                yield image, mask, _text(file, number, image_id)
+                yield image, mask, image_id_text(file, number, image_id)
                 number += workers
-        except _READ_ERRORS as error:
+        except READ_ERRORS as error:
             raise DataError(
-                f"{file}: record {number}: {_plain(error)}; convert or copy the file again"
+                f"{file}: record {number}: {plain_message(error)}; convert or copy the file again"
             ) from error
         if number != first + -(-max(0, expected - first) // workers) * workers:
             found = f"{number} records" if workers == 1 else "another number of records"
@@ -203,7 +203,7 @@ class Records:
         """
         try:
             yield
-        except _READ_ERRORS as error:
+        except READ_ERRORS as error:
             try:
                 self.verify()
             except DataError as damage:
@@ -254,48 +254,3 @@ def read_shard(file: tf.Tensor | str) -> tf.data.Dataset:
         return serialized, tf.strings.join([file_name, digits], separator="#")
 
     return tf.data.TFRecordDataset(file).enumerate().map(name)
-
-
-def _parse(
-    serialized: tf.Tensor,
-    record_name: tf.Tensor | str,
-    schema: str,
-    max_pixels: int,
-    label_table: LabelTable | None,
-) -> Example:
-    example = parse_example(serialized, schema, record_name=record_name, max_pixels=max_pixels)
-    if label_table is None:
-        return example
-    return example._replace(mask=map_labels(example.mask, label_table, record_name))
-
-
-@functools.cache
-def _parser(
-    schema: str, max_pixels: int, label_table: LabelTable | None
-) -> Callable[[tf.Tensor, tf.Tensor], Example]:
-    """Returns `_parse` as a traced function: tracing it for each file would take longer."""
-    string = tf.TensorSpec([], tf.string)
-
-    @tf.function(input_signature=[string, string])
-    def parse(serialized: tf.Tensor, record_name: tf.Tensor) -> Example:
-        return _parse(serialized, record_name, schema, max_pixels, label_table)
-
-    return parse.get_concrete_function()
-
-
-def _text(file: Path, number: int, image_id: bytes) -> str:
-    try:
-        return image_id.decode()
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{file}: record {number}: the name {image_id!r} is not UTF-8; convert again"
-        ) from error
-
-
-def _plain(error: Exception) -> str:
-    """Returns TensorFlow's message without the names of graph nodes."""
-    if isinstance(error, UnicodeDecodeError):
-        return "damaged, it cannot be parsed"
-    message = re.sub(r"\{\{.*?\}\}", "", getattr(error, "message", str(error)))
-    message = message.split("\n\t [[")[0].split("[Op:")[0]
-    return " ".join(message.split())
