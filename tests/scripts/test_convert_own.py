@@ -63,7 +63,10 @@ def test_the_end_of_a_conversion_says_which_classes_were_found(
     assert result.returncode == 0, result.stderr
     classes = "wall 33.3%, window 50.0%, ignored 16.7%; nowhere: door"
     assert f"data set 'rooms', 3 classes: {classes}\n" in result.stdout
-    assert "there is no split val (only train, validation)" in result.stdout
+    assert (
+        "there is no val (only train, validation); without val it does not validate"
+        in result.stdout
+    )
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,13 @@ def _report(manifest: Manifest, folder: Path, seconds: float) -> str:
         _class_line(manifest),
         f"next: python scripts/inspect_tfrecords.py {folder} --verify --contact-sheet {folder}.png",
     ]
-    if "val" not in manifest.splits and "train" in manifest.splits:
-        lines.append(
-            f"there is no split val (only {', '.join(manifest.splits)}): training on these records "
-            "does not validate, unless --val-tfrecords names others"
+    absent = [name for name in ("train", "val") if name not in manifest.splits]
+    if absent and not {*manifest.splits} <= {"val", "test"}:  # which are for evaluation alone
+        lines.insert(
+            -1,
+            "training looks for the splits train and val, and there is no "
+            f"{' and no '.join(absent)} (only {', '.join(manifest.splits)}); without val it does "
+            "not validate, unless --val-tfrecords names other records",
         )
     return "\n".join(lines)
 

@@ -144,7 +144,7 @@ class _BadSamples:
         if self.skip or not self.reasons:
             return
         stopped = " (stopped there)" if len(self.reasons) >= _MAX_BAD_SAMPLES else ""
-        lines = "\n  ".join(self.reasons)
+        lines = "\n  ".join(sorted(self.reasons))  # training samples come in another order
         raise DataError(
             f"{len(self.reasons)} of {self.total} samples cannot be used{stopped}; nothing was "
             f"written; {SKIP_BAD_HINT}:\n  {lines}"
