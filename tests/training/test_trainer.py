@@ -91,7 +91,7 @@ def test_validation_set_of_other_classes(make_config, tmp_path):
         run_quietly(replace(config, val_tfrecords=str(other)))
 
 
-def test_label_out_of_range_names_the_record(make_config, tmp_path):
+def test_label_out_of_range_names_the_record(make_config, tmp_path, capsys):
     # fault 40: no manifest vouches for the labels of a classic file
     config = make_config()
     records = tmp_path / "classic.tfrecords"
@@ -122,6 +122,7 @@ def test_label_out_of_range_names_the_record(make_config, tmp_path):
         message = r"step 1, records \['classic.*labels must be 0..2 or the ignore label 255.*7"
         with pytest.raises(DataError, match=message):
             run_quietly(classic)
+        assert "no validation: the records have no split val" in capsys.readouterr().out
     finally:
         del registry._REGISTRY["tiny"]
 

@@ -111,6 +111,8 @@ class Trainer:
     def _start(self) -> None:
         if self._data.mixture is not None and self._workers.is_chief:
             save_mixture(self._data.mixture, self._folder.mixture)
+        if self._data.validation is None:
+            tqdm.write("no validation: the records have no split val, and no --val-tfrecords")
         if self._has_run:
             step = self._restore()
             self._folder.forget_after(step)
