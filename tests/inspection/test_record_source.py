@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from measured import INFO, blocks, smooth, write_samples
@@ -14,15 +16,22 @@ from tf_image_segmentation.tfrecords import convert
 from tf_image_segmentation.tfrecords.reader import open_records
 
 
-@pytest.fixture
-def samples(tmp_path):
-    return write_samples(tmp_path / "files", INFO.splits)
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    return write_samples(tmp_path_factory.mktemp("files"), INFO.splits)
+
+
+@pytest.fixture(scope="module")
+def converted(samples, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("converted") / "records"
+    convert(INFO, samples, folder, num_shards=2, workers=1, progress=False)
+    return folder
 
 
 @pytest.fixture
-def folder(samples, tmp_path):
-    convert(INFO, samples, tmp_path / "records", num_shards=2, workers=1, progress=False)
-    return tmp_path / "records"
+def folder(converted, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(converted, tmp_path / "records")
 
 
 def source(folder):

@@ -83,8 +83,8 @@ def test_masks_come_out_in_the_classes_of_the_mixture(data: Path, split: str) ->
     records = open_records(data / "mixed", split)
     assert records.num_examples == len(expected) == {"train": 9, "val": 2}[split]
     assert found(records) == expected
-    parsed = [records.parse(*element) for element in records.dataset()]
-    masks = [(e.image_id.numpy().decode(), e.mask.numpy().tolist()) for e in parsed]
+    parsed = records.dataset().map(records.parse).as_numpy_iterator()
+    masks = [(example.image_id.decode(), example.mask.tolist()) for example in parsed]
     assert masks == expected
     pixels = records.verify()
     labels = [label for _, mask in expected for row in mask for label in row]
