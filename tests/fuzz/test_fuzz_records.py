@@ -110,7 +110,7 @@ def test_records_that_lie_about_their_length(records: Path, copy: Path, length: 
     assert outcome(lambda: read_all(copy), copy / SHARD) is None
 
 
-@fuzz(30, data=st.data())
+@fuzz(15, data=st.data())
 def test_manifests(records: Path, originals: ExampleList, copy: Path, data: st.DataObject) -> None:
     text = (records / "manifest.json").read_bytes()
     (copy / "manifest.json").write_bytes(data.draw(mutated({"manifest": text})))
@@ -120,7 +120,7 @@ def test_manifests(records: Path, originals: ExampleList, copy: Path, data: st.D
         assert all(is_among(example, originals) for example in found)
 
 
-@fuzz(25, data=st.data())
+@fuzz(12, data=st.data())
 def test_files_without_a_manifest(
     records: Path, originals: ExampleList, data: st.DataObject
 ) -> None:
@@ -133,7 +133,7 @@ def test_files_without_a_manifest(
         assert all(is_among(example, originals) for example in found)
 
 
-@fuzz(30, data=st.data())
+@fuzz(15, data=st.data())
 def test_payloads_with_right_checksums(records: Path, data: st.DataObject) -> None:
     path = records.parent / "alone.tfrecord"
     first, second = payloads(records / SHARD)

@@ -31,7 +31,8 @@ from tf_image_segmentation.datasets.decoding import content_type
 from tf_image_segmentation.datasets.encoding import EncodedSample, encode_sample
 from tf_image_segmentation.datasets.images import decode_image
 from tf_image_segmentation.datasets.lists import read_ids, read_pairs
-from tf_image_segmentation.datasets.masks import class_ids, read_mask
+from tf_image_segmentation.datasets.mask_encodings import class_ids
+from tf_image_segmentation.datasets.masks import read_mask
 from tf_image_segmentation.datasets.matlab import load_mat
 from tf_image_segmentation.datasets.other_formats import (
     read_bmp,

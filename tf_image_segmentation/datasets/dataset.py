@@ -29,7 +29,7 @@ class DatasetInfo:
         palette: one ``(red, green, blue)`` in 0..255 for each class id.
         ignore_label: the mask value that marks pixels without a label, or None if there is none.
         splits: published number of samples of each split.
-        mask_encoding: how the mask files store classes, a name in ``masks.MASK_ENCODINGS``.
+        mask_encoding: how the mask files store classes, a name in `mask_encodings`.
         label_map: for the encoding ``"label_map"``, the class id or the ignore label of each value
             that the mask files may hold; empty for the others.
         void_colours: for the encoding ``"rgb"`` with an ignore label, the colours that mean it.

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo, choose
+from tf_image_segmentation.datasets.unknown_labels import (
+    set_encoding,
+    unknown_colours,
+    unknown_ids,
+    unknown_values,
+)
 from tf_image_segmentation.errors import DataError
-
-_SHOWN = 10  # ids or colours that a message names
-_CLASSES = "classes.csv, or a DatasetInfo"
-
-
-def _set(encoding: str) -> str:
-    return f"set mask_encoding={encoding!r} (--mask-encoding)"
 
 
 def _single_channel(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
@@ -27,12 +26,12 @@ def _single_channel(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarr
         raise DataError(
             f"{path}: is an RGB mask, but data set {info.name!r} stores class ids "
             f"(mask_encoding {info.mask_encoding!r}); give each class its colour (in classes.csv, "
-            f"or as the palette of a DatasetInfo) and {_set('rgb')}"
+            f"or as the palette of a DatasetInfo) and {set_encoding('rgb')}"
         )
     limits = np.iinfo(np.int32)
     if mask.size and (mask.max() > limits.max or mask.min() < limits.min):
         beyond = (mask > limits.max) | (mask < limits.min)
-        raise _unknown_ids(mask[beyond], info, path)
+        raise unknown_ids(mask[beyond], info, path)
     return mask.astype(np.int32)
 
 
@@ -42,8 +41,8 @@ def _index(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     if info.num_classes == 2 and _looks_binary(ids, info.ignore_label):
         raise DataError(
             f"{path}: holds only 0 and 255, and data set {info.name!r} has 2 classes; if 255 is "
-            f"the foreground {_set('binary_255')}, if it is the ignore label "
-            f"{_set('index_with_void')}"
+            f"the foreground {set_encoding('binary_255')}, if it is the ignore label "
+            f"{set_encoding('index_with_void')}"
         )
     return ids
 
@@ -70,7 +69,7 @@ def _zero_is_void(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray
     # Before the shift: with 255 classes or so, a stored 256 would turn into the ignore label.
     beyond = (ids < 0) | (ids > info.num_classes)
     if beyond.any():
-        raise _unknown_ids(ids[beyond], info, path)
+        raise unknown_ids(ids[beyond], info, path)
     return np.where(ids == 0, np.int32(info.ignore_label), ids - 1)
 
 
@@ -86,11 +85,11 @@ def _threshold_128(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarra
     values = _grey(mask, info, path)
     beyond = (values < 0) | (values > 255)
     if beyond.any():
-        raise _unknown_ids(values[beyond], info, path)
+        raise unknown_ids(values[beyond], info, path)
     if values.size and values.max() == 1:
         raise DataError(
             f"{path}: holds only 0 and 1, of which mask_encoding 'threshold_128' would make class "
-            f"0 alone; {_set('index')}"
+            f"0 alone; {set_encoding('index')}"
         )
     return (values >= 128).astype(np.int32)
 
@@ -106,7 +105,7 @@ def _label_map(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     nearest = np.searchsorted(stored, ids).clip(max=len(stored) - 1)
     unknown = stored[nearest] != ids
     if unknown.any():
-        raise _unknown_values(ids[unknown], info, path)
+        raise unknown_values(ids[unknown], info, path)
     return np.array([info.label_map[value] for value in stored.tolist()], np.int32)[nearest]
 
 
@@ -115,7 +114,7 @@ def _binary_255(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     ids = _grey(mask, info, path)
     beyond = (ids != 0) & (ids != 255)
     if beyond.any():
-        raise _unknown_ids(ids[beyond], info, path)
+        raise unknown_ids(ids[beyond], info, path)
     return (ids == 255).astype(np.int32)
 
 
@@ -144,7 +143,7 @@ def _rgb(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     if mask.ndim != 3:
         raise DataError(
             f"{path}: has a single channel, but data set {info.name!r} declares RGB masks; "
-            f"if it stores class ids, {_set('index')}"
+            f"if it stores class ids, {set_encoding('index')}"
         )
     colours = _colour_map(info, path)
     keys = _pack(np.array(list(colours)))
@@ -153,7 +152,7 @@ def _rgb(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     nearest = order[np.searchsorted(keys[order], packed).clip(max=len(keys) - 1)]
     unknown = keys[nearest] != packed
     if unknown.any():
-        raise _unknown_colours(packed[unknown], info, path)
+        raise unknown_colours(packed[unknown], info, path)
     return np.array(list(colours.values()), np.int32)[nearest]
 
 
@@ -192,7 +191,7 @@ def class_ids(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     if info.ignore_label is not None:
         valid |= ids == info.ignore_label
     if not valid.all():
-        raise _unknown_ids(ids[~valid], info, path)
+        raise unknown_ids(ids[~valid], info, path)
     return ids.astype(np.uint8)
 
 
@@ -218,48 +217,3 @@ def _integers(mask: np.ndarray, path: Path) -> np.ndarray:
             "[height, width, 3] for RGB"
         )
     return mask
-
-
-def _counts(values: np.ndarray, show: Callable[[int], str]) -> str:
-    """Returns "7 (12 pixels), 9 (1 pixel)" for the values of a 1-D array, most frequent first."""
-    found, counts = np.unique(values, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:_SHOWN]
-    shown = ", ".join(
-        f"{show(int(found[i]))} ({counts[i]} pixel{'s' if counts[i] > 1 else ''})" for i in order
-    )
-    return shown if len(found) <= _SHOWN else f"{shown} and {len(found) - _SHOWN} more"
-
-
-def _unknown_ids(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
-    ignore = "no ignore label" if info.ignore_label is None else f"ignore label {info.ignore_label}"
-    message = (
-        f"{path}: holds ids that are neither a class (0 to {info.num_classes - 1}) nor the ignore "
-        f"label under mask_encoding {info.mask_encoding!r}: {_counts(values, str)}; data set "
-        f"{info.name!r} has {info.num_classes} classes and {ignore}"
-    )
-    if info.mask_encoding == "index" and np.all(values == info.num_classes):
-        return DataError(
-            f"{message}; if a class is missing, add it ({_CLASSES}); if 0 is void in this set, "
-            f"{_set('zero_is_void')}"
-        )
-    return DataError(
-        f"{message}; correct the mask, the classes ({_CLASSES}), or the encoding (--mask-encoding)"
-    )
-
-
-def _unknown_values(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
-    return DataError(
-        f"{path}: holds values that the label map of data set {info.name!r} lacks: "
-        f"{_counts(values, str)}; correct the mask, or add them to the map "
-        f"({_CLASSES})"
-    )
-
-
-def _unknown_colours(packed: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
-    def rgb(colour: int) -> str:
-        return str((colour >> 16, colour >> 8 & 255, colour & 255))
-
-    return DataError(
-        f"{path}: holds RGB colours that are not in the palette of data set {info.name!r}: "
-        f"{_counts(packed, rgb)}; add them to the palette ({_CLASSES}) or correct the mask"
-    )

@@ -8,11 +8,9 @@ import numpy as np
 
 from tf_image_segmentation.datasets import decoding
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
-from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS, class_ids
+from tf_image_segmentation.datasets.mask_encodings import class_ids
 from tf_image_segmentation.datasets.other_formats import read_jpeg_mask
 from tf_image_segmentation.errors import DataError
-
-__all__ = ["MASK_ENCODINGS", "class_ids", "read_class_ids", "read_mask"]
 
 
 def read_mask(path: Path, *, max_pixels: int = decoding.MAX_PIXELS) -> np.ndarray:
