@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,8 +60,7 @@ def make_mixture(
         for path, m, weight, place in zip(paths, manifests, weights, places, strict=True)
     ]
     splits = _add_up(info, manifests, places)
-    counts = {name: split.examples for name, split in splits.items()}
-    return Manifest(replace(info, splits=counts), splits, parts=tuple(parts))
+    return Manifest(info, splits, parts=tuple(parts))
 
 
 def write_mixture(
