@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import struct
 import threading
 import time
 from dataclasses import replace
@@ -17,6 +19,7 @@ from tf_image_segmentation.augmentation import Augmentation
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.input_pipeline import training_batches
 from tf_image_segmentation.tfrecords import open_records, write_mixture
+from tf_image_segmentation.tfrecords.framing import masked_crc32c
 from tf_image_segmentation.tfrecords.part_sampling import PartSampling
 
 COUNT = 7
@@ -154,6 +157,17 @@ def test_a_shard_truncated_after_opening_is_named(tmp_path):  # fault 33
     with pytest.raises(DataError) as error, records.naming_damage():
         take(training_batches(records, CROP, batch_size=1, seed=0), COUNT)
     assert str(records.files[2]) in str(error.value)
+
+
+def test_a_record_that_lies_about_its_length_is_refused_at_the_start(tmp_path):  # fault 33
+    folder = write_records(tmp_path, {"train": examples(COUNT)}, num_shards=3)
+    records = open_records(folder, "train")
+    data = records.files[1].read_bytes()
+    header = struct.pack("<Q", 2**40)  # more than there is memory, with the right checksum
+    header += struct.pack("<I", masked_crc32c(header))
+    records.files[1].write_bytes(header + data[12:])
+    with pytest.raises(DataError, match=re.escape(str(records.files[1]))):
+        training_batches(records, CROP, batch_size=1, seed=0)
 
 
 def test_classic_raw_records_feed_too(tmp_path):

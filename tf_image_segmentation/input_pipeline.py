@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tf_image_segmentation.augmentation import Augmentation
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.tfrecords.framing import count_records
 from tf_image_segmentation.tfrecords.mixed_records import MixedRecords, numbered
 from tf_image_segmentation.tfrecords.part_sampling import PartSampling
 from tf_image_segmentation.tfrecords.records import Records, read_shard
@@ -135,11 +136,15 @@ def training_batches(
             Each replica gets a batch of ``batch_size / num_replicas_in_sync`` examples.
 
     Raises:
-        DataError: the batch is empty, larger than the data set, or not divisible by the replicas.
+        DataError: the batch is empty, larger than the data set, or not divisible by the replicas,
+            or a file is not a whole number of records.
     """
     context = context or tf.distribute.InputContext()
     replicas = context.num_replicas_in_sync
     check_batch_size(records, batch_size, replicas)
+    for file in records.files:
+        # A record that claims to be longer than memory would end the process inside TensorFlow.
+        count_records(file)
     worker_batch = batch_size // context.num_input_pipelines
     first = start_step * batch_size
     if isinstance(records, MixedRecords):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.tfrecords import output_folder as output_folder_module
 from tf_image_segmentation.tfrecords.output_folder import check_output, output_folder, restore
 
 
@@ -109,6 +110,7 @@ with module.output_folder(out, overwrite=True) as folder:
     (folder / "manifest.json").write_text("new")
     if where == "partial":
         stop()
+    module._exchange = lambda first, second: False  # as on systems that cannot
     rename = pathlib.Path.rename
     def stop_at_the_second(self, target):
         if "partial" in self.name:
@@ -137,6 +139,24 @@ def test_killed_run_is_swept(tmp_path: Path) -> None:  # faults 27, 31
     with output_folder(out) as folder:
         fill(folder, "new")
     assert names(tmp_path) == ["out"]
+
+
+def test_an_output_is_there_at_every_moment_of_its_replacement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fault 31
+    probe = tmp_path / "a", tmp_path / "b"
+    for folder in probe:
+        folder.mkdir()
+    if not output_folder_module._exchange(*probe):
+        pytest.skip("folders cannot be exchanged in one step here")
+    out = tmp_path / "out"
+    out.mkdir()
+    fill(out, "old")
+    monkeypatch.setattr(Path, "rename", None)  # what it would take to move it aside
+    with output_folder(out, overwrite=True) as folder:
+        fill(folder, "new")
+    assert (out / "manifest.json").read_text() == "new"
+    assert names(tmp_path) == ["a", "b", "out"]
 
 
 def test_killed_between_the_renames_is_undone(tmp_path: Path) -> None:  # fault 31

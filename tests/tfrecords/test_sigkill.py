@@ -23,5 +23,5 @@ def test_sigkill_at_random_moments_of_a_conversion(tmp_path: Path) -> None:
     # What a try leaves behind is checked there, and so is that a run after it gives the same bytes
     # as one that nobody disturbed.
     found = Counter(done.stdout.split("\n")[:-1])
-    assert found.total() == TRIES
-    assert found["partial old"] + found["partial nothing"] >= TRIES // 3, found
+    assert found.total() - found["new"] == TRIES
+    assert found["partial old"] + found["partial nothing"] >= TRIES // 2, found

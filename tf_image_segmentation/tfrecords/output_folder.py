@@ -1,14 +1,17 @@
 """Output folders that appear whole or not at all.
 
-Work goes to a hidden, locked sibling ``.<name>.partial-XXXXXXXX``, which is renamed at the end. An
-output that is replaced is moved aside to ``.<name>.old-XXXXXXXX`` first, so that a run killed
+Work goes to a hidden, locked sibling ``.<name>.partial-XXXXXXXX``, which is renamed at the end, or
+exchanged with the output that it replaces. Where the system cannot exchange two folders in one
+step, the older output is moved aside to ``.<name>.old-XXXXXXXX`` first, so that a run killed
 between the two renames can be undone.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import glob
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -92,6 +95,8 @@ def _replace(partial: Path, path: Path, overwrite: bool) -> None:
     _refuse_to_lose(path, overwrite)
     aside = None
     if path.exists() and any(path.iterdir()):
+        if _exchange(partial, path):
+            return  # the older output has the temporary name now, and is removed with it
         aside = _sibling(path, "old")
         path.rename(aside)
     try:
@@ -102,6 +107,16 @@ def _replace(partial: Path, path: Path, overwrite: bool) -> None:
         raise
     if aside is not None:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Exchanges two folders in one step (Linux, renameat2); returns False where that cannot be."""
+    current_folder, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    if rename is None:
+        return False
+    names = os.fsencode(first), os.fsencode(second)
+    return rename(current_folder, names[0], current_folder, names[1], exchange) == 0
 
 
 def _sweep(path: Path) -> None:
