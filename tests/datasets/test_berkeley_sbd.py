@@ -167,3 +167,11 @@ def test_real_masks_survive_the_mat_format(shared_data, tmp_path):
         np.testing.assert_array_equal(from_png, expected)
         np.testing.assert_array_equal(from_mat, expected)
         assert expected.max() <= 20  # SBD has no 255
+
+
+def test_masks_beyond_the_limit_of_pixels_are_refused(tmp_path):
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"GTcls": {"Segmentation": np.zeros((2, 5), np.uint8)}})
+    assert read_sbd_mask(path, max_pixels=10).shape == (2, 5)
+    with pytest.raises(DataError, match=r"a\.mat: has 2 x 5 pixels .* limit of 9; raise max_pixels"):
+        read_sbd_mask(path, max_pixels=9)

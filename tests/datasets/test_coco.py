@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import builtins
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets import coco_file, get_dataset, json_files, run_lengths
+from tf_image_segmentation.datasets.coco_file import CocoImage
+from tf_image_segmentation.datasets.coco_regions import read_regions
 from tf_image_segmentation.datasets.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.errors import DataError
@@ -339,3 +342,10 @@ def test_polygons_without_pycocotools(tmp_path, monkeypatch):
     write(tmp_path, [annotation(1, SQUARE)])
     with pytest.raises(DataError, match="need pycocotools: pip install pycocotools"):
         COCO.samples(tmp_path, "train")
+
+
+def test_images_beyond_the_limit_of_pixels_are_refused():
+    image = CocoImage("a.png", 2, 5, ())
+    assert read_regions(Path("a.json"), max_pixels=10, image=image, ids={}).shape == (2, 5)
+    with pytest.raises(DataError, match=r"a\.json: a\.png has 2 x 5 pixels .* limit of 9; raise"):
+        read_regions(Path("a.json"), max_pixels=9, image=image, ids={})
