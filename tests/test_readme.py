@@ -87,6 +87,12 @@ def workspace(tmp_path_factory, repository):
             path = folder / "rooms" / kind / split / f"{number}{suffix}"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(path)
+    for number in range(30):
+        cells = example(40, 50, number)
+        for kind, pixels in (("image", cells[0]), ("label", np.where(cells[1] == 1, 0, 255))):
+            path = folder / "data" / "isbi_em" / kind / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels.astype(np.uint8)).save(path)
     (folder / "rooms" / "classes.csv").write_text("name,id\nwall,0\nwindow,1\ndoor,2\n")
     return folder
 
