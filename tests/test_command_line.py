@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -61,6 +62,16 @@ def test_signals_clean_up_and_have_their_exit_codes(repository, number, code, me
         print("cleaned up")
     """
     assert run_main(repository, body) == (code, "cleaned up\n", message)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(repository):
+    code = "from tf_image_segmentation.commands import command_line as c\n"
+    code += "c.run(lambda: [print('x' * 99) for _ in range(9999)] and None)"
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} | head -1"
+    result = subprocess.run(
+        ["bash", "-c", command], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert (result.stdout, result.stderr) == ("x" * 99 + "\n", "")
 
 
 def test_help_shows_defaults_and_keeps_line_breaks():

@@ -36,9 +36,9 @@ _CAMVID_FCN_32S = Recipe(
 
 # ISBI 2012 EM: cell membranes, each model at once from the VGG-16 ImageNet convolutions. Membranes
 # are thinner than the 8 pixels that FCN-8s sees as one, so that the network learns to read enlarged
-# images, and is to be given such (--scales 1.5 2 2.5): on the last 6 of the 30 slices FCN-8s reached
-# a mean IoU of 72.13 percent at the images' own size and of 78.90 percent so. 29 minutes on two busy
-# CPU cores. Scales of 0.8 to 1.25 in training gave 72.50 percent, and 76.83 enlarged.
+# images, and is to be given such (--scales 1.5 2 2.5): on the last 6 of the 30 slices FCN-8s
+# reached a mean IoU of 72.13 percent at the images' own size and of 78.90 percent so, in 29 minutes
+# on two busy CPU cores. Scales of 0.8 to 1.25 in training gave 72.50, and 76.83 at 1, 1.5 and 2.
 _ISBI_EM = Recipe(
     steps=1600,
     learning_rate=2e-4,

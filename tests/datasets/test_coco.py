@@ -305,6 +305,15 @@ def test_where_images_may_lie(tmp_path, folder):
     assert sample.image == tmp_path / folder / "photo.jpg"
 
 
+def test_images_that_no_file_lists_are_said(tmp_path, caplog):
+    write(tmp_path, [])
+    COCO.describe(tmp_path)
+    assert not caplog.text
+    Image.new("RGB", (4, 4)).save(tmp_path / "train2017" / "more.png")
+    COCO.describe(tmp_path)
+    assert "named by no file of annotations and are left out: more.png" in caplog.text
+
+
 def test_splits_and_folders(tmp_path):
     write(tmp_path, [], "day", folder="elsewhere")
     with pytest.raises(DataError, match=r"no folder of the images of day\.json; it may be day,"):

@@ -189,6 +189,25 @@ def test_where_images_lie(tmp_path):
         LABELME.describe(tmp_path)
 
 
+# fault 24
+def test_images_may_lie_anywhere_below_the_root(tmp_path):
+    write(tmp_path / "train", "a", [], imagePath="../photos/a.png")
+    (sample,) = LABELME.samples(tmp_path, "train")
+    assert sample.image == tmp_path / "photos/a.png"
+    write(tmp_path / "train", "b", [], imagePath="../photos/../../b.png")
+    with pytest.raises(DataError, match=r"b\.json: imagePath: .*would leave the folder"):
+        LABELME.describe(tmp_path)
+
+
+def test_images_without_a_file_are_said(tmp_path, caplog):
+    write(tmp_path, "a", [])
+    LABELME.describe(tmp_path)
+    assert not caplog.text
+    Image.new("RGB", (4, 4)).save(tmp_path / "b.JPG", "JPEG")
+    LABELME.describe(tmp_path)
+    assert "1 files are named by no .json file and are left out: b.JPG" in caplog.text
+
+
 # fault 9
 def test_the_size_of_the_image_must_be_that_of_the_file(tmp_path):
     write(tmp_path, "a", [], imageHeight=HEIGHT + 1)

@@ -52,11 +52,15 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     """Runs a script's ``main`` and exits the process.
 
     Exit codes: what ``main`` returns (None is 0), 1 with ``error: ...`` on stderr for bad input
-    or a failing disk, 130 after Ctrl-C, 143 after SIGTERM.
+    or a failing disk, 130 after Ctrl-C, 141 when nobody reads the output any more, 143 after
+    SIGTERM.
     """
     signal.signal(signal.SIGTERM, _exit_on_sigterm)
     try:
         sys.exit(main())
+    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except (DataError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 from tf_image_segmentation.datasets.coco_file import CocoFile, read_coco
 from tf_image_segmentation.datasets.coco_regions import IGNORE_LABEL, check_installed, read_regions
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, register_described
-from tf_image_segmentation.datasets.file_readers import image_reader
+from tf_image_segmentation.datasets.file_readers import IMAGE_SUFFIXES, image_reader
 from tf_image_segmentation.datasets.lists import list_files
 from tf_image_segmentation.datasets.relative_paths import resolve_named
 from tf_image_segmentation.datasets.source import Source
+from tf_image_segmentation.datasets.split_files import warn_of_unnamed
 from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
 from tf_image_segmentation.errors import DataError
 
@@ -49,6 +50,7 @@ def describe(root: Path) -> DatasetInfo:
             f"{root}: has {len(names)} classes; masks are stored in 8 bits and {IGNORE_LABEL} is "
             f"the ignore label, so that there can be {IGNORE_LABEL}"
         )
+    _warn_of_unlisted(Path(root), files)
     sizes = {split: len(file.images) for split, file in files.items()}
     palette = voc_colour_map(len(names))
     # Masks are drawn here, so that 255 means one thing, however few classes there are.
@@ -80,6 +82,18 @@ def samples(root: Path, split: str) -> Iterator[Sample]:
         read_mask = partial(read_regions, image=image, ids=ids)
         found.append(Sample(image_id, place, path, image_reader(place), read_mask))
     return iter(found)
+
+
+def _warn_of_unlisted(root: Path, files: Mapping[str, CocoFile]) -> None:
+    listed: dict[Path, list[Path]] = {}
+    for split, path in _paths(root).items():
+        folder = _image_folder(root, split, path)
+        places = [resolve_named(folder, i.file_name, str(path)) for i in files[split].images]
+        for place in places:
+            listed.setdefault(place.parent, []).append(place)
+    for folder, images in listed.items():
+        if folder.is_dir():
+            warn_of_unnamed(folder, IMAGE_SUFFIXES, images, "no file of annotations")
 
 
 def _paths(root: Path) -> dict[str, Path]:

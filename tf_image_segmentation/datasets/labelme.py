@@ -15,11 +15,11 @@ from PIL import Image
 from tf_image_segmentation.datasets.classes_file import CLASSES_FILE, is_ignored, read_classes
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, register_described
 from tf_image_segmentation.datasets.decoding import check_pixels
-from tf_image_segmentation.datasets.file_readers import image_reader
+from tf_image_segmentation.datasets.file_readers import IMAGE_SUFFIXES, image_reader
 from tf_image_segmentation.datasets.labelme_file import read_annotation
 from tf_image_segmentation.datasets.shape_drawing import draw_shape
 from tf_image_segmentation.datasets.source import Source
-from tf_image_segmentation.datasets.split_files import files_by_split
+from tf_image_segmentation.datasets.split_files import files_by_split, warn_of_unnamed
 from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
 from tf_image_segmentation.errors import DataError
 
@@ -32,7 +32,7 @@ SOURCE = Source(
     licence="that of your images",
     citation="none",
     layout="""\
-[<split>/]<name>.json   files of LabelMe, with the images that they name beside or below them
+[<split>/]<name>.json   files of LabelMe, with the images that they name, anywhere below the root
 classes.csv             column name, with a row background; may be absent
 {train,val,test}.txt    a name a line, where there are no subfolders; may be absent""",
     how_to_get="Label images with LabelMe.",
@@ -48,7 +48,12 @@ def describe(root: Path) -> DatasetInfo:
     Raises:
         DataError: the folder is not as `SOURCE` says, or has labels that ``classes.csv`` lacks.
     """
-    return _load(Path(root))[0]
+    info, splits = _load(Path(root))
+    images = [one.image for files in splits.values() for one in files]
+    folders = {path.parent for files in splits.values() for one in files for path in one[:2]}
+    for folder in sorted(folders):
+        warn_of_unnamed(folder, IMAGE_SUFFIXES, images, "no .json file")
+    return info
 
 
 @register_described(NAME, SOURCE, describe)
@@ -63,19 +68,20 @@ def samples(root: Path, split: str) -> Iterator[Sample]:
         DataError: the split is unknown, or the folder is not as `SOURCE` says.
     """
     info, splits = _load(Path(root))
-    read_mask = partial(read_shapes, ids=_ids(info))
+    read_mask = partial(read_shapes, root=Path(root), ids=_ids(info))
     return (
         Sample(one.path.stem, one.image, one.path, image_reader(one.image), read_mask)
         for one in choose("split", split, splits)
     )
 
 
-def read_shapes(path: Path, *, max_pixels: int, ids: Mapping[str, int]) -> np.ndarray:
+def read_shapes(path: Path, *, max_pixels: int, root: Path, ids: Mapping[str, int]) -> np.ndarray:
     """Draws the shapes of a file of LabelMe.
 
     Args:
         path: the file.
         max_pixels: largest height * width that is drawn.
+        root: the folder of the data set.
         ids: the class id of each label.
 
     Returns:
@@ -84,7 +90,7 @@ def read_shapes(path: Path, *, max_pixels: int, ids: Mapping[str, int]) -> np.nd
     Raises:
         DataError: the file or a shape is not as it must be.
     """
-    annotation = read_annotation(path)
+    annotation = read_annotation(path, root)
     check_pixels(f"{path}: its image", annotation.height, annotation.width, max_pixels)
     background = next(ids[name] for name in BACKGROUND_NAMES if name in ids)
     labels = Image.new("L", (annotation.width, annotation.height), background)
@@ -105,7 +111,7 @@ class _Labelled(NamedTuple):
 
 def _load(root: Path) -> tuple[DatasetInfo, dict[str, list[_Labelled]]]:
     """Returns the description, and the files of each split."""
-    splits = {split: _read_all(paths) for split, paths in _paths(root).items()}
+    splits = {split: _read_all(root, paths) for split, paths in _paths(root).items()}
     found = Counter(label for files in splits.values() for one in files for label in one.labels)
     info = _classes(root, sorted(found))
     known = _ids(info)
@@ -130,11 +136,11 @@ def _paths(root: Path) -> dict[str, list[Path]]:
     return {split: [path for (path,) in files.values() if path] for split, files in found.items()}
 
 
-def _read_all(paths: list[Path]) -> list[_Labelled]:
+def _read_all(root: Path, paths: list[Path]) -> list[_Labelled]:
     files, errors = [], []
     for path in paths:
         try:
-            read = read_annotation(path)
+            read = read_annotation(path, root)
             labels = frozenset(shape.label for shape in read.shapes)
             files.append(_Labelled(path, read.image, labels))
         except DataError as error:

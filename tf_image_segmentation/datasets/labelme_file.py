@@ -42,11 +42,15 @@ class Annotation(NamedTuple):
     shapes: list[Shape]
 
 
-def read_annotation(path: Path) -> Annotation:
+def read_annotation(path: Path, root: Path) -> Annotation:
     """Reads a file of LabelMe. The copy of the image that it may hold is not decoded.
 
+    Args:
+        path: the file.
+        root: the folder of the data set, in which its image has to lie.
+
     Raises:
-        DataError: it is no such file, or its image does not lie below the file's folder.
+        DataError: it is no such file, or its image does not lie below the root.
     """
     content = read_json(path)
     if "imagePath" not in content:
@@ -59,7 +63,7 @@ def read_annotation(path: Path) -> Annotation:
         _shape(shape, f"{path}: shape {number}")
         for number, shape in enumerate(field(content, "shapes", list, str(path)))
     ]
-    image = resolve_named(path.parent, written, f"{path}: imagePath")
+    image = resolve_named(path.parent, written, f"{path}: imagePath", root)
     return Annotation(image, height, width, shapes)
 
 

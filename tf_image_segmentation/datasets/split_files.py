@@ -67,14 +67,22 @@ def warn_of_left_out(
     """Logs which files no list names, given the ids of each split of `files_by_split`."""
     listed = {image_id for names in ids.values() for image_id in names}
     left_out = [image_id for image_id in _files(folders) if image_id not in listed]
+    _warn(root, "in none of the lists " + ", ".join(f"{split}.txt" for split in ids), left_out)
+
+
+def warn_of_unnamed(
+    folder: Path, suffixes: Collection[str], named: Collection[Path], by: str
+) -> None:
+    """Logs which files of a folder nothing names; ``by`` says what could have named them."""
+    known = set(named)
+    left_out = [path.name for path in list_files(folder, suffixes) if path not in known]
+    _warn(folder, f"named by {by}", left_out)
+
+
+def _warn(folder: Path, what: str, left_out: Sequence[str]) -> None:
     if left_out:
-        _LOG.warning(
-            "%s: %d files are in none of the lists %s and are left out: %s",
-            root,
-            len(left_out),
-            ", ".join(f"{split}.txt" for split in ids),
-            ", ".join(left_out[:5]) + (" ..." if left_out[5:] else ""),
-        )
+        shown = ", ".join(left_out[:5]) + (" ..." if left_out[5:] else "")
+        _LOG.warning("%s: %d files are %s and are left out: %s", folder, len(left_out), what, shown)
 
 
 def _is_list(path: Path) -> bool:
