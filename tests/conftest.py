@@ -15,6 +15,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parent.parent
+# Begun first, so that one process is not left alone with them at the end.
+LONGEST_FILES = ("test_notebooks", "test_demo", "test_distribution", "test_resume", "test_readme")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONGEST_FILES)
 
 
 @pytest.fixture(scope="session")
