@@ -18,7 +18,7 @@ from tf_image_segmentation.commands.inspection import (
     print_findings,
     write_outputs,
 )
-from tf_image_segmentation.commands.options import add_image_options
+from tf_image_segmentation.commands.options import add_image_options, chosen_intensity_range
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -48,8 +48,7 @@ def main() -> int:
     check_outputs(arguments)
     dataset, info, splits = chosen_dataset(arguments)
     samples, unlisted = list_samples(dataset, arguments.root, arguments.splits or splits)
-    values = arguments.intensity_range and tuple(arguments.intensity_range)
-    options = ImageOptions(arguments.max_pixels, values)
+    options = ImageOptions(arguments.max_pixels, chosen_intensity_range(arguments))
     source = SampleSource(info, samples, unlisted, options, arguments.workers, progress=True)
     inspection = inspect(source, max_distance=arguments.duplicate_distance, allowed=arguments.allow)
     print_tables(inspection)

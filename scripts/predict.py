@@ -11,7 +11,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.options import add_checkpoint_options, add_image_options
+from tf_image_segmentation.commands.options import (
+    add_checkpoint_options,
+    add_image_options,
+    chosen_intensity_range,
+)
 from tf_image_segmentation.commands.prediction import add_prediction_options, chosen_prediction
 
 
@@ -50,7 +54,7 @@ def main() -> None:
         dataset=args.dataset,
         probabilities=args.probabilities,
         max_pixels=args.max_pixels,
-        intensity_range=args.intensity_range and tuple(args.intensity_range),
+        intensity_range=chosen_intensity_range(args),
     )
     skipped = predictor.run(jobs, skip_bad=args.skip_bad)
     print(f"predicted {len(jobs) - len(skipped)} images into {args.output_dir}")

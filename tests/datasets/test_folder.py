@@ -123,6 +123,15 @@ def test_every_file_without_its_partner_is_reported(layout, request):
     }
 
 
+def test_masks_of_other_names_are_said_once(in_subfolders):
+    for path in list((in_subfolders / "masks" / "train").iterdir()):
+        path.rename(path.with_name(f"{path.stem}_mask.png"))
+    with pytest.raises(
+        DataError, match=r"no mask of the split train has the name of an image, .*_mask"
+    ):
+        FOLDER.describe(in_subfolders)
+
+
 # fault 20 and 24
 def test_lists_name_files_that_are_missing_or_elsewhere(flat):
     (flat / "train.txt").write_text("a\ngone\n")

@@ -123,6 +123,10 @@ def test_tiff_images_of_sixteen_bits(run_script: Run, tmp_path: Path) -> None:
     assert "scan.tif: is a 16-bit image; give intensity_range=(low, high) (--intensity-range)" in (
         result.stderr
     )
+    result = run_script("convert_dataset.py", *options, "--intensity-range", 2000, 1000)
+    assert result.stderr == (
+        "error: --intensity-range 2000 1000: the first must be below the second\n"
+    )
     result = run_script("convert_dataset.py", *options, "--intensity-range", 1000, 2000)
     assert result.returncode == 0, result.stderr
     ((image, mask, _),) = read_examples(tmp_path / "out", "train")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.options import add_image_options
+from tf_image_segmentation.commands.options import add_image_options, chosen_intensity_range
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def run_conversion(
         DataError: the input cannot be used.
         OSError: the output cannot be written.
     """
+    intensity_range = chosen_intensity_range(arguments)
     command_line.load_tensorflow()
     from tf_image_segmentation.tfrecords.writer import convert
 
@@ -64,7 +65,7 @@ def run_conversion(
         shuffle_seed=arguments.shuffle_seed,
         source=source,
         max_pixels=arguments.max_pixels,
-        intensity_range=arguments.intensity_range and tuple(arguments.intensity_range),
+        intensity_range=intensity_range,
     )
     print(_report(manifest, arguments.output_dir, time.perf_counter() - start))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tf_image_segmentation.datasets.decoding import MAX_PIXELS
+from tf_image_segmentation.errors import DataError
 
 
 def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
@@ -29,3 +30,17 @@ def add_image_options(parser: argparse.ArgumentParser) -> None:
         metavar=("LOW", "HIGH"),
         help="values of 16-bit images that become 0 and 255; None refuses such images",
     )
+
+
+def chosen_intensity_range(arguments: argparse.Namespace) -> tuple[float, float] | None:
+    """Returns what --intensity-range says, None where it was not given.
+
+    Raises:
+        DataError: its values are not in order.
+    """
+    if arguments.intensity_range is None:
+        return None
+    low, high = arguments.intensity_range
+    if not low < high:
+        raise DataError(f"--intensity-range {low:g} {high:g}: the first must be below the second")
+    return low, high

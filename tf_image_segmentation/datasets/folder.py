@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tf_image_segmentation.datasets.file_readers import (
 )
 from tf_image_segmentation.datasets.lists import resolve_inside
 from tf_image_segmentation.datasets.source import Source
-from tf_image_segmentation.datasets.split_files import files_by_split, warn_of_left_out
+from tf_image_segmentation.datasets.split_files import Files, files_by_split, warn_of_left_out
 from tf_image_segmentation.errors import DataError
 
 NAME = "folder"
@@ -70,6 +70,7 @@ def _splits(root: Path) -> dict[str, list[Sample]]:
     found = files_by_split(Path(root), _folders(Path(root)))
     _check_strays(images, IMAGE_SUFFIXES, found)
     _check_strays(masks, MASK_SUFFIXES, found)
+    _check_names(Path(root), found)
     places = {split: split if _in_subfolders(images, masks, split) else "" for split in found}
     return {
         split: [
@@ -82,6 +83,19 @@ def _splits(root: Path) -> dict[str, list[Sample]]:
         ]
         for split, files in found.items()
     }
+
+
+def _check_names(root: Path, splits: Mapping[str, Files]) -> None:
+    """Says what is wrong once, and not for each file, where no mask has the name of an image."""
+    for split, files in splits.items():
+        images, masks = (
+            [path for path in column if path] for column in zip(*files.values(), strict=True)
+        )
+        if images and masks and not any(image and mask for image, mask in files.values()):
+            raise DataError(
+                f"{root}: no mask of the split {split} has the name of an image, such as "
+                f"{images[0].name} and {masks[0].name}; give masks the names of their images"
+            )
 
 
 def _in_subfolders(images: Path, masks: Path, split: str) -> bool:
