@@ -162,6 +162,21 @@ def test_zip_members_hidden_in_the_comment_of_another_are_not_dropped(tmp_path):
     assert_refused(tmp_path / "x", "lists 2 members and says that there are 3")
 
 
+# fault 30
+def test_files_that_a_damaged_name_makes_a_folder_are_not_dropped(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x", "w") as archive:
+        archive.writestr("good", "good")
+        archive.writestr("top/two", "two")
+    data = (tmp_path / "x").read_bytes()
+    (tmp_path / "x").write_bytes(data.replace(b"top/two", b"top/\0\0\0"))
+    assert_refused(tmp_path / "x", "'top/' is a folder with content")
+    with tarfile.open(tmp_path / "y", "w") as archive:
+        folder = tarfile.TarInfo("top")
+        folder.type, folder.size = tarfile.DIRTYPE, 3
+        archive.addfile(folder, io.BytesIO(b"two"))
+    assert_refused(tmp_path / "y", "'top' is a folder with content")
+
+
 def test_a_zip_may_tell_the_number_of_many_members_modulo_65536(tmp_path):
     with zipfile.ZipFile(tmp_path / "x", "w") as archive:
         archive.writestr("a", "")

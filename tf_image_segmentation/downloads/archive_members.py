@@ -19,6 +19,8 @@ _LONGEST_PADDING = 2**24  # zeros behind the members of a tar
 # The record at the end of a zip (APPNOTE 4.3.16), and the number that stands for larger ones there.
 _END_BYTES, _MANY = 22, 0xFFFF
 _ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b"
+# A file whose name is damaged; taken for a folder, its content would be dropped.
+_FOLDER_WITH_CONTENT = "a folder with content"
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def _tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
         refused = f"a link to {info.linkname!r}"
     elif info.issparse() or not (info.isreg() or info.isdir()):
         refused = "a device, a pipe or another special file"
+    elif info.isdir() and info.size:
+        refused = _FOLDER_WITH_CONTENT
     return Member(info.name, info.size, info.isdir(), refused, lambda: _tar_content(tar, info))
 
 
@@ -148,4 +152,6 @@ def _zip_member(zipped: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
         refused = "encrypted"
     elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         refused = f"compressed by the uncommon method {info.compress_type}"
+    elif info.is_dir() and info.file_size:
+        refused = _FOLDER_WITH_CONTENT
     return Member(info.filename, info.file_size, info.is_dir(), refused, lambda: zipped.open(info))
