@@ -25,12 +25,12 @@ from tf_image_segmentation.tfrecords.label_table import (
 )
 
 PETS = DatasetInfo("pets", ("floor", "cat", "dog"), ((0, 0, 0), (9, 0, 0), (0, 9, 0)), 255)
-FARM = DatasetInfo("farm", ("dog", "cow"), ((0, 9, 0), (0, 0, 9)), 7)
+BARN = DatasetInfo("barn", ("dog", "cow"), ((0, 9, 0), (0, 0, 9)), 7)
 FIELDS: dict[str, Any] = {
     "name": "animals",
     "classes": {"animal": [255, 0, 0], "dog": [0, 255, 0]},
     "ignore_label": 200,
-    "data_sets": {"pets": {"floor": None, "cat": "animal"}, "farm": {"cow": "animal"}},
+    "data_sets": {"pets": {"floor": None, "cat": "animal"}, "barn": {"cow": "animal"}},
 }
 
 
@@ -51,7 +51,7 @@ def test_classes_go_where_the_file_says_or_to_their_own_name(write: Any) -> None
     assert class_map.info == DatasetInfo(
         "animals", ("animal", "dog"), ((255, 0, 0), (0, 255, 0)), 200
     )
-    assert class_map.places([PETS, FARM, PETS]) == [
+    assert class_map.places([PETS, BARN, PETS]) == [
         {"floor": None, "cat": "animal", "dog": "dog"},
         {"dog": "dog", "cow": "animal"},
         {"floor": None, "cat": "animal", "dog": "dog"},
@@ -79,21 +79,21 @@ def test_the_ignore_label_is_255_unless_given(write: Any) -> None:
 
 def test_all_classes_without_a_place_are_listed(write: Any) -> None:
     with pytest.raises(DataError) as error:
-        ClassMap.read(write(data_sets={})).places([PETS, FARM])
-    assert "pets: floor; pets: cat; farm: cow have no place; give each a class" in str(error.value)
+        ClassMap.read(write(data_sets={})).places([PETS, BARN])
+    assert "pets: floor; pets: cat; barn: cow have no place; give each a class" in str(error.value)
     assert "or null to ignore its pixels" in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("data_sets", "words"),
     [
-        ({"pet": {}, "frm": {}}, r"pet; frm: no record folder is of this data set.*farm, pets"),
+        ({"pet": {}, "frm": {}}, r"pet; frm: no record folder is of this data set.*barn, pets"),
         ({"pets": {"cta": None, "horse": "dog"}}, r"pets has no classes cta; horse; its classes"),
     ],
 )
 def test_names_that_nothing_has_are_errors(write: Any, data_sets: Any, words: str) -> None:
     with pytest.raises(DataError, match=words):
-        ClassMap.read(write(data_sets=data_sets)).places([PETS, FARM])
+        ClassMap.read(write(data_sets=data_sets)).places([PETS, BARN])
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,14 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import Manifest, open_records, write_mixture
 
-FARM = DatasetInfo("farm", ("dog [black]", "cow", "sky"), ((0, 0, 0),) * 3, ignore_label=255)
+BARN = DatasetInfo("barn", ("dog [black]", "cow", "sky"), ((0, 0, 0),) * 3, ignore_label=255)
 CLASS_MAP = {
     "name": "animals",
     "classes": {"ground": [9, 9, 9], "animal": [255, 0, 0]},
     "ignore_label": 100,
     "data_sets": {
         "small": {"background": "ground", "cat": "animal", "dog [black]": "animal"},
-        "farm": {"dog [black]": "animal", "cow": "animal", "sky": None},
+        "barn": {"dog [black]": "animal", "cow": "animal", "sky": None},
     },
 }
 # What the class map says, by hand: label of the part -> label of the mixture.
@@ -38,10 +38,10 @@ def pairs(count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with small/records (5 + 2), farm/records (4, no val), and map.json."""
+    """A folder with small/records (5 + 2), barn/records (4, no val), and map.json."""
     folder = tmp_path_factory.mktemp("made")
     write_records(folder / "small", {"train": pairs(5, 0), "val": pairs(2, 50)}, num_shards=2)
-    write_records(folder / "farm", {"train": pairs(4, 90)}, num_shards=1, info=FARM)
+    write_records(folder / "barn", {"train": pairs(4, 90)}, num_shards=1, info=BARN)
     (folder / "map.json").write_text(json.dumps(CLASS_MAP))
     return folder
 
@@ -54,7 +54,7 @@ def data(made: Path, tmp_path: Path) -> Path:
 
 def mix(data: Path, **changes: Any) -> Manifest:
     arguments: dict[str, Any] = {
-        "folders": [data / "small" / "records", data / "farm" / "records"],
+        "folders": [data / "small" / "records", data / "barn" / "records"],
         "class_map_file": data / "map.json",
         "weights": [3, 1],
         "output_dir": data / "mixed",
@@ -79,7 +79,7 @@ def test_masks_come_out_in_the_classes_of_the_mixture(data: Path, split: str) ->
     mix(data)
     expected = mapped(data / "small" / "records", split, SMALL_TO_MIXED)
     if split != "val":
-        expected += mapped(data / "farm" / "records", split, FARM_TO_MIXED)
+        expected += mapped(data / "barn" / "records", split, FARM_TO_MIXED)
     records = open_records(data / "mixed", split)
     assert records.num_examples == len(expected) == {"train": 9, "val": 2}[split]
     assert found(records) == expected
@@ -115,7 +115,7 @@ def test_the_manifest_records_it(data: Path) -> None:
     assert fields["dataset"]["class_names"] == ["ground", "animal"]
     assert fields["dataset"]["palette"] == [[9, 9, 9], [255, 0, 0]]
     assert fields["dataset"]["splits"] == {}, "none is published"
-    small, farm = fields["parts"]
+    small, barn = fields["parts"]
     own = (data / "small" / "records" / "manifest.json").read_bytes()
     assert small == {
         "folder": "../small/records",
@@ -124,7 +124,7 @@ def test_the_manifest_records_it(data: Path) -> None:
         "weight": 3.0,
         "class_map": CLASS_MAP["data_sets"]["small"],
     }
-    assert (farm["weight"], farm["class_map"]["sky"]) == (1.0, None)
+    assert (barn["weight"], barn["class_map"]["sky"]) == (1.0, None)
 
 
 def test_a_mixture_moves_with_its_folders(data: Path) -> None:
@@ -159,7 +159,7 @@ def test_two_folders_of_one_data_set(data: Path) -> None:
 
 
 def test_other_classes_want_a_class_map(data: Path) -> None:
-    with pytest.raises(DataError, match=r"farm/records: its classes .*cow.* class map file"):
+    with pytest.raises(DataError, match=r"barn/records: its classes .*cow.* class map file"):
         mix(data, class_map_file=None)
 
 
@@ -185,7 +185,7 @@ def test_folders_that_cannot_be_mixed(data: Path) -> None:
         ([small, data / "small", data / "no"], r"data/small, .*data/no: no folder with a manifest"),
         ([small, str(small / "train-00000-of-00002.tfrecord")], "no folder with a manifest"),
         ([small, data / "small" / ".." / "small" / "records"], "named twice; raise its sampling"),
-        ([small, data / "mixed"], r"mixed: is a mixture itself; name its folders .*farm/records"),
+        ([small, data / "mixed"], r"mixed: is a mixture itself; name its folders .*barn/records"),
     ]:
         with pytest.raises(DataError, match=words):
             mix(data, folders=folders)
@@ -210,11 +210,11 @@ def test_parts_that_changed_or_went_are_all_named(data: Path) -> None:
     mix(data)
     manifest = data / "small" / "records" / "manifest.json"
     manifest.write_text(manifest.read_text() + "\n")
-    shutil.rmtree(data / "farm")
+    shutil.rmtree(data / "barn")
     with pytest.raises(DataError) as error:
         open_records(data / "mixed", "val")
     assert f"{manifest}: changed since the mixture was made" in str(error.value)
-    assert f"{data}/farm/records/manifest.json: missing" in str(error.value)
+    assert f"{data}/barn/records/manifest.json: missing" in str(error.value)
 
 
 def test_a_damaged_record_is_named(data: Path) -> None:  # fault 33
@@ -223,7 +223,7 @@ def test_a_damaged_record_is_named(data: Path) -> None:  # fault 33
     content = bytearray(records.files[2].read_bytes())
     content[len(content) // 2] ^= 1
     records.files[2].write_bytes(content)
-    with pytest.raises(DataError, match=r"farm/records/train-00000-of-00001.tfrecord: record"):
+    with pytest.raises(DataError, match=r"barn/records/train-00000-of-00001.tfrecord: record"):
         records.verify()
 
 
@@ -238,13 +238,13 @@ def lose_a_class(folder: Path) -> None:
 
 
 def test_labels_that_are_no_class_of_their_part_stay_errors(data: Path) -> None:
-    # faults 40 and 55: label 2 of the farm's masks is no class any more
-    lose_a_class(data / "farm" / "records")
-    del (class_map := json.loads(json.dumps(CLASS_MAP)))["data_sets"]["farm"]["sky"]
+    # faults 40 and 55: label 2 of the barn's masks is no class any more
+    lose_a_class(data / "barn" / "records")
+    del (class_map := json.loads(json.dumps(CLASS_MAP)))["data_sets"]["barn"]["sky"]
     (data / "map.json").write_text(json.dumps(class_map))
     mix(data)
     records = open_records(data / "mixed", "train")
-    words = r"farm/records/train-00000-of-00001.tfrecord: record 0: .*neither a class nor .*: 2\]"
+    words = r"barn/records/train-00000-of-00001.tfrecord: record 0: .*neither a class nor .*: 2\]"
     with pytest.raises(DataError, match=words):
         list(records.examples())
     with pytest.raises(DataError, match=words):
@@ -282,7 +282,7 @@ def test_a_class_that_the_manifest_lost_its_place_for(data: Path) -> None:
     fields = json.loads(file.read_text())
     del fields["parts"][1]["class_map"]["cow"]
     file.write_text(json.dumps(fields))
-    with pytest.raises(DataError, match=r"farm/records: the mixture has no place for all"):
+    with pytest.raises(DataError, match=r"barn/records: the mixture has no place for all"):
         open_records(data / "mixed")
 
 

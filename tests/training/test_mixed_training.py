@@ -19,29 +19,29 @@ from tf_image_segmentation.training.data import TrainingData
 from tf_image_segmentation.training.run_folder import RunFolder
 from tf_image_segmentation.training.trainer import Trainer
 
-FARM = DatasetInfo("farm", ("dog", "cow"), ((0, 0, 255), (0, 255, 0)), ignore_label=255)
+BARN = DatasetInfo("barn", ("dog", "cow"), ((0, 0, 255), (0, 255, 0)), ignore_label=255)
 CLASS_MAP = {
     "name": "animals",
     "classes": {"animal": [255, 0, 0], "ground": [0, 0, 0]},
     "data_sets": {
         "tiny": {"background": "ground", "cat": "animal", "dog": "animal"},
-        "farm": {"dog": "animal", "cow": "animal"},
+        "barn": {"dog": "animal", "cow": "animal"},
     },
 }
 
 
 @pytest.fixture
 def mixed(make_config, tmp_path):
-    """mixed(run, **changes) -> a run on two data sets, as "tiny" (5 + 2) and "farm" (3, no val)."""
-    images = tmp_path / "farm_images"
+    """mixed(run, **changes) -> a run on two data sets, as "tiny" (5 + 2) and "barn" (3, no val)."""
+    images = tmp_path / "barn_images"
     images.mkdir()
     samples = []
     for number in range(3):
         image, mask = images / f"{number}.jpg", images / f"{number}.png"
         Image.fromarray(np.full((40, 40, 3), 80 * number, np.uint8)).save(image)
         Image.fromarray(np.full((40, 40), number % 2, np.uint8)).save(mask)
-        samples.append(Sample(f"farm{number}", image, mask))
-    convert(FARM, {"train": samples}, tmp_path / "farm", num_shards=1, workers=1, progress=False)
+        samples.append(Sample(f"barn{number}", image, mask))
+    convert(BARN, {"train": samples}, tmp_path / "barn", num_shards=1, workers=1, progress=False)
     class_map = tmp_path / "map.json"
     class_map.write_text(json.dumps(CLASS_MAP))
     plain = make_config()
@@ -49,7 +49,7 @@ def mixed(make_config, tmp_path):
     def make(run="run", weights=(1.0, 2.0), **changes):
         config = replace(
             make_config(run, steps=4, validation_interval=4, color_distortion="none", **changes),
-            tfrecords=(plain.tfrecords, str(tmp_path / "farm")),
+            tfrecords=(plain.tfrecords, str(tmp_path / "barn")),
             class_map=str(class_map),
             sampling_weights=weights,
         )
@@ -78,7 +78,7 @@ def test_a_killed_run_resumes_with_the_same_losses(mixed, monkeypatch, tmp_path)
 
     manifest = Manifest.read(whole.run_dir / "data")
     assert [part.weight for part in manifest.parts] == [1.0, 2.0]
-    assert [part.data_set for part in manifest.parts] == ["tiny", "farm"]
+    assert [part.data_set for part in manifest.parts] == ["tiny", "barn"]
     config = json.loads((whole.run_dir / "config.json").read_text())
     assert config["mixture"]["class_map"] == CLASS_MAP["data_sets"]
     assert config["mixture"]["sampling_weights"] == [1.0, 2.0]

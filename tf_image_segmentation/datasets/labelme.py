@@ -17,6 +17,7 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, 
 from tf_image_segmentation.datasets.decoding import check_pixels
 from tf_image_segmentation.datasets.file_readers import IMAGE_SUFFIXES, image_reader
 from tf_image_segmentation.datasets.labelme_file import read_annotation
+from tf_image_segmentation.datasets.lists import differing_in_case
 from tf_image_segmentation.datasets.shape_drawing import draw_shape
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.datasets.split_files import files_by_split, warn_of_unnamed
@@ -172,14 +173,11 @@ def _classes(root: Path, found: list[str]) -> DatasetInfo:
 
 def _check_spelling(root: Path, labels: list[str]) -> None:
     """Refuses two ways to write what is most likely one class."""
-    spellings: dict[str, str] = {}
-    for label in labels:
-        other = spellings.setdefault(label.casefold(), label)
-        if other != label:
-            raise DataError(
-                f"{root}: has the labels {other!r} and {label!r}, which differ in case alone; "
-                "write it alike in all files"
-            )
+    if alike := differing_in_case(labels):
+        raise DataError(
+            f"{root}: has the labels {alike[0]!r} and {alike[1]!r}, which differ in case alone; "
+            "write it alike in all files"
+        )
 
 
 def _info(names: tuple[str, ...], palette: tuple[tuple[int, int, int], ...]) -> DatasetInfo:

@@ -231,6 +231,16 @@ def check_disjoint(splits: Mapping[str, Iterable[str]]) -> None:
         )
 
 
+def differing_in_case(names: Iterable[str]) -> tuple[str, str] | None:
+    """Returns the first two names that differ in case alone, None if there are none."""
+    spellings: dict[str, str] = {}
+    for name in names:
+        other = spellings.setdefault(name.casefold(), name)
+        if other != name:
+            return other, name
+    return None
+
+
 def missing_files(samples: Iterable[Sample]) -> dict[str, str]:
     """Returns which files are missing, by image id; samples that have all are left out."""
     missing = {}

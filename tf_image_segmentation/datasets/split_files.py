@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets.lists import (
     check_disjoint,
+    differing_in_case,
     list_files,
     read_ids,
     resolve_inside,
@@ -90,14 +91,11 @@ def _is_list(path: Path) -> bool:
 
 
 def _check_case(root: Path, subfolders: Sequence[str]) -> None:
-    spellings: dict[str, str] = {}
-    for name in subfolders:
-        other = spellings.setdefault(name.casefold(), name)
-        if other != name:
-            raise DataError(
-                f"{root}: has the subfolders {other} and {name}, whose names differ in case alone; "
-                "a split has one name"
-            )
+    if alike := differing_in_case(subfolders):
+        raise DataError(
+            f"{root}: has the subfolders {alike[0]} and {alike[1]}, whose names differ in case "
+            "alone; a split has one name"
+        )
 
 
 def _splits(folder: Path, suffixes: Collection[str]) -> list[str]:

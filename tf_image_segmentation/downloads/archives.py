@@ -85,9 +85,8 @@ def _reported(archive: Path, folder: Path) -> Iterator[None]:
         gzip.BadGzipFile,
         struct.error,
         EOFError,
-        RecursionError,
+        RuntimeError,  # among others, what zipfile says of compressions that it does not know
         MemoryError,
-        NotImplementedError,  # zipfile's word for a compression that it does not know
         LookupError,
         OverflowError,
         ValueError,
