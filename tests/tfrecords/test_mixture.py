@@ -29,7 +29,7 @@ CLASS_MAP = {
 }
 # What the class map says, by hand: label of the part -> label of the mixture.
 SMALL_TO_MIXED = {0: 0, 1: 1, 2: 1, 255: 100}
-FARM_TO_MIXED = {0: 1, 1: 1, 2: 100, 255: 100}
+BARN_TO_MIXED = {0: 1, 1: 1, 2: 100, 255: 100}
 
 
 def pairs(count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -79,7 +79,7 @@ def test_masks_come_out_in_the_classes_of_the_mixture(data: Path, split: str) ->
     mix(data)
     expected = mapped(data / "small" / "records", split, SMALL_TO_MIXED)
     if split != "val":
-        expected += mapped(data / "barn" / "records", split, FARM_TO_MIXED)
+        expected += mapped(data / "barn" / "records", split, BARN_TO_MIXED)
     records = open_records(data / "mixed", split)
     assert records.num_examples == len(expected) == {"train": 9, "val": 2}[split]
     assert found(records) == expected
