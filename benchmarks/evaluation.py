@@ -64,8 +64,8 @@ def make_label_map(rng: np.random.Generator) -> LabelMap:
     y, x = np.ogrid[: shape[0], : shape[1]]
     labels = np.zeros(shape, np.uint8)
     for label in rng.integers(1, CLASSES, rng.integers(1, 5)):
-        centre, radii = rng.integers(0, shape), rng.integers(15, 150, 2)
-        distance = np.hypot((y - centre[0]) / radii[0], (x - centre[1]) / radii[1])
+        center, radii = rng.integers(0, shape), rng.integers(15, 150, 2)
+        distance = np.hypot((y - center[0]) / radii[0], (x - center[1]) / radii[1])
         labels[distance < 1.05] = VOID
         labels[distance < 1] = label
     cells = [-(-side // CELL) for side in shape]

@@ -90,13 +90,13 @@ def _write_files(record: bytes, folder: Path) -> None:
     (folder / f"{name.decode()}.png").write_bytes(mask)
 
 
-def run_process(variant: str, colours: bool, data: Path, args: Namespace) -> Turn:
+def run_process(variant: str, colors: bool, data: Path, args: Namespace) -> Turn:
     """Runs one contestant; its own messages go to stderr."""
     program = Path(__file__).with_name("input_pipeline_process.py")
     command = [sys.executable, str(program), "--variant", variant, "--data", str(data)]
     for option in ("batch_size", "images", "warmup", "cores"):
         command += [f"--{option.replace('_', '-')}", str(getattr(args, option))]
-    command += ["--colours"] if colours else []
+    command += ["--colors"] if colors else []
     process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if process.returncode:
         sys.exit(f"error: {variant}: exit code {process.returncode}")
@@ -110,8 +110,8 @@ def main() -> None:
     data = prepare(args)
     variants = ["ours", "classic"] + (["torch"] if installed("torch", "torch") else [])
     images = args.images // args.batch_size * args.batch_size
-    for colours, title in ((False, "flip, scale, crop"), (True, "flip, scale, crop, colours")):
-        runs = {name: partial(run_process, name, colours, data, args) for name in variants}
+    for colors, title in ((False, "flip, scale, crop"), (True, "flip, scale, crop, colors")):
+        runs = {name: partial(run_process, name, colors, data, args) for name in variants}
         print_table(title, take_turns(runs, args.rounds), images, "ours")
 
 

@@ -51,7 +51,7 @@ def _augmented(image: tf.Tensor, mask: tf.Tensor, task: Task) -> tuple[tf.Tensor
         lambda: (tf.reverse(image, [1]), tf.reverse(mask, [1])),
         lambda: (image, mask),
     )
-    if task.colours:
+    if task.colors:
         image = _distorted(image)
     sides = tf.cast(tf.shape(mask)[:2], tf.float32) * tf.random.uniform([], *task.scale_range)
     size = tf.cast(tf.round(sides), tf.int32)

@@ -19,7 +19,7 @@ def make_batches(task: Task) -> Iterator[Any]:
         MEAN,
         VOID,
         scale_range=task.scale_range,
-        color_distortion="full" if task.colours else "none",
+        color_distortion="full" if task.colors else "none",
     )
     records = open_records(task.data / "records", "train")
     return iter(training_batches(records, augmentation, task.batch_size, seed=0))

@@ -36,11 +36,11 @@ def main() -> None:
     add("--data", type=Path)
     for option in ("--batch-size", "--images", "--warmup", "--cores"):
         add(option, type=int)
-    parser.add_argument("--colours", action="store_true")
+    parser.add_argument("--colors", action="store_true")
     args = parser.parse_args()
     if args.variant != "torch":
         command_line.load_tensorflow()
-    task = Task(args.data, args.batch_size, colours=args.colours, cores=args.cores)
+    task = Task(args.data, args.batch_size, colors=args.colors, cores=args.cores)
     batches = task.make_batches(args.variant)
     for _ in itertools.islice(batches, args.warmup // args.batch_size):
         pass

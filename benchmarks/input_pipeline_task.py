@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MEAN = (123.68, 116.78, 103.94)  # colour of padding
+MEAN = (123.68, 116.78, 103.94)  # color of padding
 VOID = 255  # label of padding
 
 
@@ -20,7 +20,7 @@ class Task:
         batch_size: examples in a batch.
         crop: sides of the result.
         scale_range: bounds of the random scale.
-        colours: whether brightness, saturation, hue and contrast are changed, too.
+        colors: whether brightness, saturation, hue and contrast are changed, too.
         cores: threads or processes to work with.
     """
 
@@ -28,7 +28,7 @@ class Task:
     batch_size: int = 4
     crop: int = 384
     scale_range: tuple[float, float] = (0.5, 2.0)
-    colours: bool = False
+    colors: bool = False
     cores: int = 1
 
     def make_batches(self, variant: str) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from input_pipeline_task import MEAN, VOID, Task
 from PIL import Image, ImageEnhance
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
-_FILL = tuple(round(colour) for colour in MEAN)  # Pillow's images are of 8 bits
+_FILL = tuple(round(color) for color in MEAN)  # Pillow's images are of 8 bits
 _EXAMPLES = 2**31  # as good as without end
 
 
@@ -41,7 +41,7 @@ def _augmented(
     if random.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         mask = mask.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    if task.colours:
+    if task.colors:
         image = _distorted(image)
     scale = random.uniform(*task.scale_range)
     size = (round(image.width * scale), round(image.height * scale))

@@ -1,6 +1,6 @@
 """Predicts one large image in a process that may not have more memory than a limit.
 
-The image is a JPEG of coloured noise, the network FCN-8s at full size with random weights: neither
+The image is a JPEG of colored noise, the network FCN-8s at full size with random weights: neither
 matters to memory and time. The process is `scripts/predict.py` itself, under a limit of its data
 segment (RLIMIT_DATA, which counts all that it allocates), so that it fails where it needs more.
 

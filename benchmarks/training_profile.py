@@ -3,7 +3,7 @@
     python benchmarks/training_profile.py --dtype bfloat16 --batch-size 4
 
 Operations run side by side, two at a time on two cores, so that their sum is more than the step
-takes by the clock, and what one of them takes depends on its neighbour.
+takes by the clock, and what one of them takes depends on its neighbor.
 """
 
 from __future__ import annotations

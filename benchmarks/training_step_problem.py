@@ -96,7 +96,7 @@ class Problem:
     def weights(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Yields name, kernel [k, k, inputs, outputs] and biases [outputs] of each layer, float32.
 
-        Kernels have the scale of He's initialisation; one layer at a time, as fc6 alone has 411 MB.
+        Kernels have the scale of He's initialization; one layer at a time, as fc6 alone has 411 MB.
         """
         rng = np.random.default_rng(1)
         for layer in self.layers():

@@ -15,7 +15,7 @@ def main() -> None:
     add("checkpoints", nargs="+", metavar="CHECKPOINT", help="checkpoints, such as RUN/model/best")
     add("--tfrecords", required=True, help="records: a folder, a file or a glob")
     add("--split", default="val", help="split of a folder of records")
-    add("--dataset", help="registered data set, for records without a manifest")
+    add("--dataset", help="registered dataset, for records without a manifest")
     add_prediction_options(parser)
     add("--picture", type=Path, metavar="FILE.png", help="image, truth and predictions in rows")
     add("--num-images", type=int, default=8, help="rows of the picture")

@@ -1,7 +1,7 @@
 """Compares training runs: the settings that differ, a table of how they did, and their curves.
 
 Finished, stopped and running ones may be mixed. The settings are those of config.json, with the
-versions of the packages, the git commit, the seed and what tells the data sets apart.
+versions of the packages, the git commit, the seed and what tells the datasets apart.
 """
 
 from __future__ import annotations

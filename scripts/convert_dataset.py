@@ -1,4 +1,4 @@
-"""Converts a data set to files of records: a known one, or one's own.
+"""Converts a dataset to files of records: a known one, or one's own.
 
 One's own is a folder of images and masks (folder), a list of pairs (csv), or annotations of LabelMe
 (labelme) or COCO (coco); docs/your_own_data.md has their layouts. For the union of PASCAL VOC 2012

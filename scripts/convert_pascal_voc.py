@@ -31,7 +31,7 @@ def parse_arguments() -> argparse.Namespace:
         "--classes",
         metavar="NAME",
         default="pascal_voc_sbd",
-        help="registered data set whose class names and colours go into the manifest, for sets "
+        help="registered dataset whose class names and colors go into the manifest, for sets "
         "that lie on disk as VOC and SBD do, such as the embedded one, shapes",
     )
     add_conversion_arguments(parser)

@@ -1,6 +1,6 @@
-"""Walks the whole road on the embedded data set: drawing, records, three stages, one table.
+"""Walks the whole road on the embedded dataset: drawing, records, three stages, one table.
 
-The data set is drawn in the layouts of PASCAL VOC 2012 and Berkeley SBD, so that each command that
+The dataset is drawn in the layouts of PASCAL VOC 2012 and Berkeley SBD, so that each command that
 is shown is, but for its paths and recipe, the one for the real data. Run again after an
 interruption, it goes on where it stopped.
 """

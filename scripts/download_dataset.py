@@ -1,8 +1,8 @@
-"""Downloads a known data set, or says what to fetch by hand and where to put it.
+"""Downloads a known dataset, or says what to fetch by hand and where to put it.
 
 An interrupted download goes on where it stopped when the script is run again, if the server allows
 that; what is there already is left alone. At the end stand the commands that inspect and convert
-the data set. While no split of it is there, the exit code is 1.
+the dataset. While no split of it is there, the exit code is 1.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ def parse_arguments() -> argparse.Namespace:
     """Returns the command line's arguments."""
     parser = command_line.parser(__doc__)
     add = parser.add_argument
-    add("name", metavar="NAME", nargs="?", help="data set, one of: " + ", ".join(dataset_names()))
-    add("--output-dir", type=Path, help="folder to fill, the data set's root; None is data/NAME")
+    add("name", metavar="NAME", nargs="?", help="dataset, one of: " + ", ".join(dataset_names()))
+    add("--output-dir", type=Path, help="folder to fill, the dataset's root; None is data/NAME")
     add("--url", help="other address of the archive, where there is only one")
     add("--base-url", help="folder on a mirror that holds all archives")
-    add("--list", action="store_true", help="print a table of all data sets")
+    add("--list", action="store_true", help="print a table of all datasets")
     arguments = parser.parse_args()
     if arguments.name is None and not arguments.list:
-        parser.error("name a data set, or see them all with --list")
+        parser.error("name a dataset, or see them all with --list")
     return arguments
 
 

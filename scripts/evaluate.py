@@ -28,7 +28,7 @@ def main() -> None:
     add("--tfrecords", required=True, help="records: a folder, a file or a glob")
     add("--split", default="val", help="split of a folder of records")
     add_prediction_options(parser)
-    add("--dataset", help="registered data set, for records without a manifest")
+    add("--dataset", help="registered dataset, for records without a manifest")
     add("--output-dir", type=Path, help="folder for metrics.json and confusion_matrix.png")
     add_report_options(parser)
     args = parser.parse_args()

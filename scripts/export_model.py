@@ -28,7 +28,7 @@ def main() -> None:
         default=["saved_model", "tflite"],
         help="what to export to; onnx needs pip install 'tf_image_segmentation[onnx]'",
     )
-    add("--dataset", help="registered data set with the class names, if the checkpoint has none")
+    add("--dataset", help="registered dataset with the class names, if the checkpoint has none")
     add(
         "--check-images",
         type=Path,

@@ -1,7 +1,7 @@
-"""Shows what a data set on disk holds, and what is wrong with it, before it is converted.
+"""Shows what a dataset on disk holds, and what is wrong with it, before it is converted.
 
 Every image and mask is read and checked as a conversion does. Splits and their sizes, missing and
-broken files, ids and images that are in two splits, classes, sizes and colours: all that is wrong
+broken files, ids and images that are in two splits, classes, sizes and colors: all that is wrong
 is told at once, and then the exit code is 1.
 """
 

@@ -1,7 +1,7 @@
 """Shows what files of records hold, checks them, and draws a sheet of images with their masks.
 
 PATH is a folder that a conversion made, one record file, or a quoted pattern. With --verify or
---report every record is decoded, and images that are in two splits, colours and sizes are looked at
+--report every record is decoded, and images that are in two splits, colors and sizes are looked at
 as well. All that is wrong is told at once, and then the exit code is 1.
 """
 
@@ -81,7 +81,7 @@ def describe(name: str, records: Records) -> str:
     )
     split = records.manifest.splits.get(name) if records.manifest else None
     if split is not None and split.all_void:
-        text += f"\n  {len(split.all_void)} without a labelled pixel: {', '.join(split.all_void)}"
+        text += f"\n  {len(split.all_void)} without a labeled pixel: {', '.join(split.all_void)}"
     if split is not None and split.skipped:
         reasons = list(split.skipped.values())
         shown = "".join(f"\n    {reason}" for reason in reasons[:_REASONS])
@@ -146,7 +146,7 @@ def print_split(name: str, records: Records, inspection: Inspection | None) -> N
 
 
 def dataset_source(records: Records) -> DatasetSource | None:
-    """Returns where the data set comes from, if it is a known one."""
+    """Returns where the dataset comes from, if it is a known one."""
     from tf_image_segmentation.datasets import dataset_names, get_dataset
 
     known = records.info is not None and records.info.name in dataset_names()

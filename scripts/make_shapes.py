@@ -1,4 +1,4 @@
-"""Draws the embedded data set `shapes` in the layouts of VOC 2012 and Berkeley SBD.
+"""Draws the embedded dataset `shapes` in the layouts of VOC 2012 and Berkeley SBD.
 
 Convert it as the real ones are converted, for example:
 
@@ -14,7 +14,7 @@ from tf_image_segmentation.commands import command_line
 
 
 def main() -> None:
-    """Parses the command line and writes the data set."""
+    """Parses the command line and writes the dataset."""
     parser = command_line.parser(__doc__)
     parser.add_argument("--output-dir", type=Path, default="data/shapes", help="folder to make")
     parser.add_argument("--num-images", type=int, default=480, help="images in all")
@@ -23,7 +23,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="the same seed writes the same bytes")
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace a shapes data set that is there"
+        "--overwrite", action="store_true", help="replace a shapes dataset that is there"
     )
     args = parser.parse_args()
 

@@ -2,8 +2,8 @@
 
 For each image, --output-dir gets NAME_labels.png, a palette PNG of class ids, and NAME_overlay.jpg,
 the image with its classes painted over it and a legend of their names; with --probabilities also
-NAME_probabilities.npz. Names and colours come from the checkpoint. Images are JPEG or PNG files of
-any size; grey ones, those with a palette or alpha and turned ones are read as they look.
+NAME_probabilities.npz. Names and colors come from the checkpoint. Images are JPEG or PNG files of
+any size; gray ones, those with a palette or alpha and turned ones are read as they look.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     add_checkpoint_options(parser)
     add("--output-dir", type=Path, required=True, help="folder for the results")
     add_prediction_options(parser)
-    add("--dataset", help="registered data set that names the classes, where the checkpoint cannot")
+    add("--dataset", help="registered dataset that names the classes, where the checkpoint cannot")
     add("--probabilities", action="store_true", help="write the probability of each class, too")
     add("--skip-bad", action="store_true", help="go on after images that cannot be read")
     add("--resume", action="store_true", help="leave out images that have results already")

@@ -1,6 +1,6 @@
 """Trains FCN-32s, FCN-16s and FCN-8s on CamVid as the "camvid" recipe says, and shows the result.
 
-Converts the data set, trains the three stages one after the other from the ImageNet convolutions of
+Converts the dataset, trains the three stages one after the other from the ImageNet convolutions of
 VGG-16, evaluates each and ends with a table, which it also writes to results.md. Stopped at any
 moment, the same command goes on where it was.
 """

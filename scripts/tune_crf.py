@@ -30,7 +30,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--checkpoint", required=True, help="checkpoint prefix, .npz, or a folder: RUN/model/best")
     add("--tfrecords", required=True, help="records: a folder, a file or a glob")
     add("--split", default="val", help="split of a folder of records")
-    add("--dataset", help="registered data set, for records without a manifest")
+    add("--dataset", help="registered dataset, for records without a manifest")
     add("--output-dir", type=Path, required=True, help="folder of the search")
     add("--scales", type=float, nargs="+", default=[1.0], help="sizes to average probabilities of")
     add("--flip", action="store_true", help="average with the prediction for the mirrored image")

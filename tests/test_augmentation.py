@@ -32,18 +32,18 @@ def stripes(height=37, width=53):
 
 
 def positions(height, width):
-    """The image's colour says where a pixel is, and the mask says it again."""
+    """The image's color says where a pixel is, and the mask says it again."""
     rows, columns = np.mgrid[:height, :width]
     image = np.stack([rows, columns, rows + columns], axis=-1).astype(np.float32)
     return image, (rows * width + columns).astype(np.int32)
 
 
 def assert_aligned(image, mask, middle=100.0):
-    labelled = mask != VOID
+    labeled = mask != VOID
     for channel, bits in ((0, mask & 1), (1, mask >> 1)):
         # Halfway between two pixels either id is the nearest.
-        clear = labelled & (np.abs(image[..., channel] - middle) > 1.0)
-        assert clear.sum() > 0.8 * labelled.sum()
+        clear = labeled & (np.abs(image[..., channel] - middle) > 1.0)
+        assert clear.sum() > 0.8 * labeled.sum()
         np.testing.assert_array_equal(image[..., channel][clear] > middle, bits[clear] == 1)
 
 
@@ -77,8 +77,8 @@ OPERATIONS = {
     "crop": crop_or_pad((16, 32)),
     "pad": crop_or_pad((48, 64)),
     "crop and pad": crop_or_pad((64, 32)),
-    "fast colours": partial(random_color_distortion, fast=True),
-    "full colours": random_color_distortion,
+    "fast colors": partial(random_color_distortion, fast=True),
+    "full colors": random_color_distortion,
     "all": Augmentation((32, 64), FILL, VOID, True, (0.5, 2.0), "full"),
 }
 MOVES = ("flip", "scale", "crop", "pad", "crop and pad")
@@ -208,7 +208,7 @@ def test_crop_is_a_window_of_the_image_and_every_window_occurs():
 
 
 @pytest.mark.parametrize("mask_fill", [255, 11])
-def test_padding_has_the_mean_colour_and_the_ignore_label(mask_fill):
+def test_padding_has_the_mean_color_and_the_ignore_label(mask_fill):
     image, mask = stripes(3, 5)
     pad = partial(random_crop_or_pad, size=(4, 7), image_fill=FILL, mask_fill=mask_fill)
     corners = set()
@@ -233,7 +233,7 @@ def test_the_size_is_known_inside_tf_data():
 
 
 class Recorder:
-    """Stands in for the colour operations and notes which are called, in which order."""
+    """Stands in for the color operations and notes which are called, in which order."""
 
     NAMES = ("brightness", "saturation", "hue", "contrast")
 
@@ -256,7 +256,7 @@ class Recorder:
         return found
 
 
-def test_colours_are_distorted_in_each_of_four_orders(monkeypatch):
+def test_colors_are_distorted_in_each_of_four_orders(monkeypatch):
     assert Recorder(monkeypatch).orders(fast=False) == {
         ("brightness", "saturation", "hue", "contrast"),
         ("saturation", "brightness", "contrast", "hue"),
@@ -265,7 +265,7 @@ def test_colours_are_distorted_in_each_of_four_orders(monkeypatch):
     }
 
 
-def test_fast_colours_are_brightness_and_saturation_only(monkeypatch):
+def test_fast_colors_are_brightness_and_saturation_only(monkeypatch):
     assert Recorder(monkeypatch).orders(fast=True) == {
         ("brightness", "saturation"),
         ("saturation", "brightness"),
@@ -273,7 +273,7 @@ def test_fast_colours_are_brightness_and_saturation_only(monkeypatch):
 
 
 @pytest.mark.parametrize("fast", [False, True])
-def test_colours_stay_in_range_and_the_mask_stays(fast):
+def test_colors_stay_in_range_and_the_mask_stays(fast):
     rng = np.random.default_rng(1)
     image = rng.choice(np.array([0.0, 3.0, 128.0, 255.0], np.float32), (20, 20, 3))
     mask = rng.choice(np.array([0, 1, 255], np.uint8), (20, 20))
@@ -301,7 +301,7 @@ def test_all_together_keeps_image_and_mask_aligned():
             assert_aligned(found_image, found_mask)
 
 
-def test_colour_distortion_leaves_the_colour_of_padding_alone():
+def test_color_distortion_leaves_the_color_of_padding_alone():
     image, mask = stripes(20, 20)
     augment = Augmentation((32, 32), FILL, VOID, color_distortion="full")
     for found_image, found_mask in eagerly(augment, image, mask):
@@ -312,7 +312,7 @@ def test_colour_distortion_leaves_the_colour_of_padding_alone():
         )
 
 
-def test_colour_distortion_is_off_unless_asked_for(monkeypatch):
+def test_color_distortion_is_off_unless_asked_for(monkeypatch):
     recorder = Recorder(monkeypatch)
     Augmentation((32, 32), FILL, VOID)(*stripes(), tf.constant([1, 2]))
     assert recorder.order == []
@@ -322,7 +322,7 @@ def test_colour_distortion_is_off_unless_asked_for(monkeypatch):
         assert len(recorder.order) == count
 
 
-def test_unknown_colour_distortion_is_refused():
+def test_unknown_color_distortion_is_refused():
     with pytest.raises(ValueError, match=r"'strong'; choose from \('none', 'fast', 'full'\)"):
         Augmentation((32, 32), FILL, VOID, color_distortion="strong")
     assert augmentation.COLOR_DISTORTIONS == ("none", "fast", "full")

@@ -39,7 +39,7 @@ def test_the_examples_of_pydensecrf_come_out_to_the_pixel(pydensecrf, shared_dat
     np.testing.assert_array_equal(found[1:][refined], expected)
 
 
-def test_an_isolated_pixel_gives_in_to_its_neighbours(pydensecrf):
+def test_an_isolated_pixel_gives_in_to_its_neighbors(pydensecrf):
     image = np.full((12, 16, 3), 90, np.uint8)
     probabilities = np.tile(np.float32([0.8, 0.2]), (12, 16, 1))
     probabilities[6, 8] = (0.0, 1.0)  # fault 61: a probability of zero

@@ -155,7 +155,7 @@ def test_both_fits_agree_where_nothing_has_to_be_fitted(network):
     )
 
 
-def test_padding_is_below_and_right_and_of_the_mean_colour():
+def test_padding_is_below_and_right_and_of_the_mean_color():
     image = random_image(33, 32)
     padded = pad_to_multiple(image)
     assert padded.dtype == np.float32
@@ -209,7 +209,7 @@ def test_one_view_is_the_softmax_of_the_padded_image(network):
 
 
 def bilinear(image, height, width):
-    """Samples at pixel centres, repeating the border."""
+    """Samples at pixel centers, repeating the border."""
     result = np.empty((height, width, image.shape[2]), np.float64)
     for row in range(height):
         y = min(max((row + 0.5) * image.shape[0] / height - 0.5, 0), image.shape[0] - 1)

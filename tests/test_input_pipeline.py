@@ -68,7 +68,7 @@ def test_batches_have_the_promised_types(records):
 def test_image_and_mask_stay_aligned(records):
     for batch in take(training_batches(records, CROP, batch_size=3, seed=0), 5):
         for label, red in RED.items():
-            # Padding has the ignore label, too, and the colour of FILL.
+            # Padding has the ignore label, too, and the color of FILL.
             shown = batch.images[..., 0][batch.masks == label]
             allowed = {red, np.float32(FILL[0])} if label == 255 else {red}
             assert set(np.unique(shown)) <= allowed
@@ -126,7 +126,7 @@ def test_a_batch_larger_than_the_data_set_is_refused(records, folder, batch_size
         training_batches(records, CROP, batch_size, seed=0)
     message = str(error.value)
     assert message.startswith(f"{folder}: batch size {batch_size} must be at least 1")
-    assert "data set of 7 examples; choose another --batch-size" in message
+    assert "dataset of 7 examples; choose another --batch-size" in message
 
 
 def flip_a_bit(path):
@@ -256,7 +256,7 @@ WEIGHTS = (3, 1)
 
 @pytest.fixture(scope="module")
 def mixture(folder):
-    """The records above, and three of a data set with other classes, a third as often."""
+    """The records above, and three of a dataset with other classes, a third as often."""
     other = write_records(
         folder / "other", {"train": examples(COUNT)[4:]}, num_shards=2, info=OTHER
     )

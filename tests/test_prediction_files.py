@@ -64,12 +64,12 @@ def test_labels_are_palette_pngs_of_class_ids(folder, tmp_path):
         with Image.open(tmp_path / "out" / f"{stem}_labels.png") as labels:
             assert labels.mode == "P"
             np.testing.assert_array_equal(labels, picture(20 + number, 30, number)[..., 0] // 100)
-            colours = np.asarray(labels.convert("RGB"))
+            colors = np.asarray(labels.convert("RGB"))
         expected = np.array(PALETTE)[picture(20 + number, 30, number)[..., 0] // 100]
-        np.testing.assert_array_equal(colours, expected)
+        np.testing.assert_array_equal(colors, expected)
 
 
-def test_overlay_is_the_image_in_colours_with_a_legend(tmp_path):
+def test_overlay_is_the_image_in_colors_with_a_legend(tmp_path):
     image = np.full((32, 64, 3), (0, 100, 100), np.uint8)
     image[:, 32:, 0] = 200
     Image.fromarray(image).save(tmp_path / "x.png")
@@ -189,19 +189,19 @@ def test_what_cannot_be_done_is_found_first(folder, tmp_path):  # fault 20
 
 
 class Foreign(Reds):
-    """A network that comes without names and colours."""
+    """A network that comes without names and colors."""
 
     class_names = palette = None
 
 
-def test_names_and_colours_of_the_classes():  # fault 62
+def test_names_and_colors_of_the_classes():  # fault 62
     assert class_names_and_palette(Reds()) == (("wall", "window", "door"), PALETTE)
     assert class_names_and_palette(Foreign()) == ((), generic_palette(3))
     network = Foreign()
     network.num_classes = 11
     names, palette = class_names_and_palette(network, "camvid")
     assert (names[0], palette[0]) == ("sky", (128, 128, 128))
-    with pytest.raises(DataError, match="the checkpoint has 3 classes; data set 'camvid' has 11"):
+    with pytest.raises(DataError, match="the checkpoint has 3 classes; dataset 'camvid' has 11"):
         class_names_and_palette(Foreign(), "camvid")
     network = Reds()
     network.class_names, network.num_classes = tuple("abcdefghijk"), 11

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo
 from tf_image_segmentation.visualization import (
-    IGNORE_COLOUR,
+    IGNORE_COLOR,
     class_name,
     colorize,
     contact_sheet,
@@ -27,14 +27,14 @@ INFO = DatasetInfo("tiny", ("background", "cat", "dog"), tuple(PALETTE), ignore_
 def test_colorize_as_pillow_paints_a_palette_image() -> None:
     mask = np.array([[0, 1, 2], [2, 255, 1]], np.uint8)
     picture = Image.fromarray(mask).convert("P")
-    colours = np.full((256, 3), IGNORE_COLOUR, np.uint8)
-    colours[:3] = PALETTE
-    picture.putpalette(colours.ravel().tolist())
+    colors = np.full((256, 3), IGNORE_COLOR, np.uint8)
+    colors[:3] = PALETTE
+    picture.putpalette(colors.ravel().tolist())
     np.testing.assert_array_equal(colorize(mask, PALETTE), np.asarray(picture.convert("RGB")))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
-def test_ids_beyond_the_palette_get_the_ignore_colour(dtype: type) -> None:  # fault 62
+def test_ids_beyond_the_palette_get_the_ignore_color(dtype: type) -> None:  # fault 62
     mask = np.array([[37, 2]], dtype)
     assert colorize(mask, PALETTE, (1, 2, 3)).tolist() == [[[1, 2, 3], [200, 100, 50]]]
     if dtype is not np.uint8:
@@ -92,9 +92,9 @@ def test_legend_names_what_occurs_by_its_share() -> None:  # fault 62
     picture = legend(labels, INFO.class_names, PALETTE, height=200)
     assert picture.shape[0] == 200
     line = 11 + 11 // 2
-    for row, colour in enumerate([PALETTE[0], PALETTE[2], IGNORE_COLOUR]):
+    for row, color in enumerate([PALETTE[0], PALETTE[2], IGNORE_COLOR]):
         swatch = picture[row * line + 11 // 4 + 3, 9]
-        assert tuple(swatch) == colour
+        assert tuple(swatch) == color
         text = picture[row * line : (row + 1) * line, 2 * 11 :]
         assert (text < 128).any(), "a line without a name"
     assert (picture[4 * line :] == 255).all(), "class 1 does not occur"
@@ -108,7 +108,7 @@ def test_legend_says_how_many_names_do_not_fit() -> None:
     fitting = 60 // line
     swatches = [tuple(picture[row * line + 5, 9]) for row in range(fitting)]
     assert swatches[:-1] == generic_palette(fitting - 1)
-    assert swatches[-1] == (255, 255, 255), "the last line has no colour, but a number"
+    assert swatches[-1] == (255, 255, 255), "the last line has no color, but a number"
 
 
 def test_rendered_is_what_the_figure_shows() -> None:

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 ImageAndMask = tuple[tf.Tensor, tf.Tensor]
 
-# The strengths of colour distortion that Inception's preprocessing made common.
+# The strengths of color distortion that Inception's preprocessing made common.
 _MAX_BRIGHTNESS_DELTA = 32.0 / 255.0
 _SATURATION_RANGE = (0.5, 1.5)
 _MAX_HUE_DELTA = 0.2
@@ -64,8 +64,8 @@ def _resize_mask(mask: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 def _nearest(length: tf.Tensor, new_length: tf.Tensor) -> tf.Tensor:
     """Returns int32 [new_length], the pixel of a line that each pixel of the resized line shows."""
     step = tf.cast(length, tf.float32) / tf.cast(new_length, tf.float32)
-    centres = (tf.cast(tf.range(new_length), tf.float32) + 0.5) * step
-    return tf.minimum(tf.cast(centres, tf.int32), length - 1)
+    centers = (tf.cast(tf.range(new_length), tf.float32) + 0.5) * step
+    return tf.minimum(tf.cast(centers, tf.int32), length - 1)
 
 
 def random_scale(
@@ -92,7 +92,7 @@ def random_crop_or_pad(
         mask: integer [height, width].
         seed: int32 [2].
         size: height and width of the result.
-        image_fill: colour of padding; the RGB mean makes it zero for the network.
+        image_fill: color of padding; the RGB mean makes it zero for the network.
         mask_fill: label of padding, the ignore label, so that padding is never learned from.
     """
     target, found = tf.constant(size, tf.int32), tf.shape(mask)
@@ -106,18 +106,18 @@ def random_crop_or_pad(
     image = tf.slice(image, tf.concat([begin, [0]], axis=0), tf.concat([kept, [3]], axis=0))
     paddings = tf.stack([before, missing - before], axis=1)
     mask = tf.pad(mask, paddings, constant_values=tf.cast(mask_fill, mask.dtype))
-    image = _pad_with_colour(image, paddings, tf.constant(image_fill, image.dtype))
+    image = _pad_with_color(image, paddings, tf.constant(image_fill, image.dtype))
     return tf.ensure_shape(image, [*size, 3]), tf.ensure_shape(mask, size)
 
 
-def _pad_with_colour(image: tf.Tensor, paddings: tf.Tensor, colour: tf.Tensor) -> tf.Tensor:
-    # tf.pad knows no colours, and choosing between two images by tf.where costs many times as much.
+def _pad_with_color(image: tf.Tensor, paddings: tf.Tensor, color: tf.Tensor) -> tf.Tensor:
+    # tf.pad knows no colors, and choosing between two images by tf.where costs many times as much.
     height, width = tf.unstack(tf.shape(image)[:2])
     (top, bottom), (left, right) = (tf.unstack(padding) for padding in tf.unstack(paddings, num=2))
-    sides = [tf.broadcast_to(colour, [height, padding, 3]) for padding in (left, right)]
+    sides = [tf.broadcast_to(color, [height, padding, 3]) for padding in (left, right)]
     image = tf.concat([sides[0], image, sides[1]], axis=1)
     width += left + right
-    ends = [tf.broadcast_to(colour, [padding, width, 3]) for padding in (top, bottom)]
+    ends = [tf.broadcast_to(color, [padding, width, 3]) for padding in (top, bottom)]
     return tf.concat([ends[0], image, ends[1]], axis=0)
 
 
@@ -169,7 +169,7 @@ class Augmentation:
 
     Attributes:
         crop_size: height and width of the result.
-        image_fill: colour of padding, RGB in 0..255.
+        image_fill: color of padding, RGB in 0..255.
         mask_fill: label of padding, the ignore label.
         flip: whether half of the images are mirrored.
         scale_range: bounds of the random scale, None to keep the size.
@@ -205,7 +205,7 @@ class Augmentation:
         image = tf.cast(image, tf.float32)
         if self.flip:
             image, mask = random_flip(image, mask, flip_seed)
-        # Before padding, whose colour must reach the network as it is.
+        # Before padding, whose color must reach the network as it is.
         if self.color_distortion != "none":
             fast = self.color_distortion == "fast"
             image, mask = random_color_distortion(image, mask, color_seed, fast)

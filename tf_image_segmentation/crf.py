@@ -14,7 +14,7 @@ import numpy as np
 
 from tf_image_segmentation.errors import DataError
 
-# A probability of zero would be an infinite energy, which no neighbour could outvote.
+# A probability of zero would be an infinite energy, which no neighbor could outvote.
 _LEAST_PROBABILITY = 1e-5
 
 
@@ -26,7 +26,7 @@ class CrfParameters:
         gaussian_sxy: standard deviation of the smoothness term, in pixels.
         gaussian_compat: its weight.
         bilateral_sxy: standard deviation of the appearance term in position, in pixels.
-        bilateral_srgb: its standard deviation in colour, of 0..255.
+        bilateral_srgb: its standard deviation in color, of 0..255.
         bilateral_compat: its weight.
         iterations: mean field iterations.
 

@@ -98,12 +98,12 @@ def _mixed_epochs(records: MixedRecords, seed: int, first: int) -> tf.data.Datas
 
 
 def check_batch_size(records: Records, batch_size: int, replicas: int = 1) -> None:
-    """Raises a DataError unless batches have examples, the data set enough, and replicas alike."""
+    """Raises a DataError unless batches have examples, the dataset enough, and replicas alike."""
     if not 1 <= batch_size <= records.num_examples:
         folders = ", ".join(dict.fromkeys(str(file.parent) for file in records.files))
         raise DataError(
             f"{folders}: batch size {batch_size} must be at least 1 and not larger "
-            f"than the data set of {records.num_examples} examples; choose another --batch-size"
+            f"than the dataset of {records.num_examples} examples; choose another --batch-size"
         )
     if batch_size % replicas:
         raise DataError(
@@ -120,7 +120,7 @@ def training_batches(
     start_step: int = 0,
     context: tf.distribute.InputContext | None = None,
 ) -> tf.data.Dataset:
-    """Returns an endless data set of `Batch`.
+    """Returns an endless dataset of `Batch`.
 
     Of several workers (input pipelines), each decodes its own part of every global batch, and all
     of them together see what one alone would see; each reads the compressed bytes of all examples.
@@ -136,7 +136,7 @@ def training_batches(
             Each replica gets a batch of ``batch_size / num_replicas_in_sync`` examples.
 
     Raises:
-        DataError: the batch is empty, larger than the data set, or not divisible by the replicas,
+        DataError: the batch is empty, larger than the dataset, or not divisible by the replicas,
             or a file is not a whole number of records.
     """
     context = context or tf.distribute.InputContext()

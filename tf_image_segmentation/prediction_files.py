@@ -104,10 +104,10 @@ def class_names_and_palette(
 
     Args:
         network: brings them along where it was trained with this package.
-        dataset: registered data set that has them otherwise; None leaves the names empty.
+        dataset: registered dataset that has them otherwise; None leaves the names empty.
 
     Raises:
-        DataError: the data set is unknown, or its classes are not the network's.
+        DataError: the dataset is unknown, or its classes are not the network's.
     """
     names, palette = network.class_names or (), network.palette
     if dataset is not None:

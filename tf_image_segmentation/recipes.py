@@ -1,6 +1,6 @@
-"""Training routines for a data set and a model, with what they reach.
+"""Training routines for a dataset and a model, with what they reach.
 
-Each data set has one `Recipe` for each model; FCN-16s starts from FCN-32s, and FCN-8s from FCN-16s,
+Each dataset has one `Recipe` for each model; FCN-16s starts from FCN-32s, and FCN-8s from FCN-16s,
 unless the recipe says otherwise.
 """
 
@@ -54,7 +54,7 @@ _ISBI_EM = Recipe(
     validation_interval=400,
 )
 
-# The embedded data set with a thin network and random initial weights, without dropout, which a
+# The embedded dataset with a thin network and random initial weights, without dropout, which a
 # network of this size does not need. Skips are fused so that each stage starts exactly where the
 # one before ended. On its 60 validation images it reached a mean IoU of 58.90 / 81.77 / 92.51
 # percent in 33, 17 and 23 seconds on two CPU cores.

@@ -54,7 +54,7 @@ def blend_windows(
         image: [height, width, 3].
         channels: of the scores.
         window: side of a window in pixels.
-        overlap: pixels that neighbours share, less than ``window``.
+        overlap: pixels that neighbors share, less than ``window``.
 
     Yields:
         Rows and columns of a block, and its scores, float32 [rows, columns, channels].

@@ -18,9 +18,9 @@ class Views:
     """How an image is looked at.
 
     Attributes:
-        fit: how it is brought to multiples of 32. "pad" pads with the mean colour and crops the
+        fit: how it is brought to multiples of 32. "pad" pads with the mean color and crops the
             result; no pixel is resampled. "resize" resizes bilinearly to the nearest multiple (at
-            least 32), takes the argmax there and resizes the labels back by nearest neighbour, as
+            least 32), takes the argmax there and resizes the labels back by nearest neighbor, as
             the classic system did.
         scales: sizes whose probabilities are averaged; the image is resized bilinearly, and so are
             the probabilities on their way back. Other than one scale of 1 only with "pad".
@@ -28,7 +28,7 @@ class Views:
         window: an image of more than ``2 * window ** 2`` pixels is looked at in windows of this
             side, a multiple of 32, whose logits (with several views, probabilities) are averaged,
             see `sliding_windows`. With "resize", images are looked at whole.
-        overlap: pixels that neighbouring windows share.
+        overlap: pixels that neighboring windows share.
 
     Raises:
         ValueError: ``fit`` is unknown or cannot be had with the others, there is no scale or one

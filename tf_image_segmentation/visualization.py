@@ -15,13 +15,13 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Colour = tuple[int, int, int]
-Palette = Sequence[Colour]
+Color = tuple[int, int, int]
+Palette = Sequence[Color]
 
-IGNORE_COLOUR: Colour = (224, 224, 192)
-"""The cream that PASCAL VOC's own colour map gives to the ignore label, 255."""
+IGNORE_COLOR: Color = (224, 224, 192)
+"""The cream that PASCAL VOC's own color map gives to the ignore label, 255."""
 
-_BACKGROUND: Colour = (255, 255, 255)
+_BACKGROUND: Color = (255, 255, 255)
 _MARGIN = 4
 _LINE_HEIGHT = 14
 _LEAST_LEGEND = 120
@@ -35,32 +35,30 @@ def class_name(info: DatasetInfo | None, label: int) -> str:
     return _name(names, label)
 
 
-def generic_palette(num_colours: int) -> list[Colour]:
-    """Returns black and then distinct colours, for masks whose data set is not known."""
+def generic_palette(num_colors: int) -> list[Color]:
+    """Returns black and then distinct colors, for masks whose dataset is not known."""
     # The golden ratio keeps hues apart, however many there are.
-    hues = [(number * 0.618034) % 1.0 for number in range(max(num_colours - 1, 0))]
-    colours = [colorsys.hsv_to_rgb(hue, 0.75, 0.9) for hue in hues]
-    rounded = [(round(255 * r), round(255 * g), round(255 * b)) for r, g, b in colours]
-    return [(0, 0, 0), *rounded][:num_colours]
+    hues = [(number * 0.618034) % 1.0 for number in range(max(num_colors - 1, 0))]
+    colors = [colorsys.hsv_to_rgb(hue, 0.75, 0.9) for hue in hues]
+    rounded = [(round(255 * r), round(255 * g), round(255 * b)) for r, g, b in colors]
+    return [(0, 0, 0), *rounded][:num_colors]
 
 
-def colorize(
-    mask: np.ndarray, palette: Palette, ignore_colour: Colour = IGNORE_COLOUR
-) -> np.ndarray:
-    """Paints class ids with their colours.
+def colorize(mask: np.ndarray, palette: Palette, ignore_color: Color = IGNORE_COLOR) -> np.ndarray:
+    """Paints class ids with their colors.
 
     Args:
         mask: class ids, any integer dtype, [height, width].
-        palette: the colour of each class id.
-        ignore_colour: for every id beyond the palette, the ignore label among them.
+        palette: the color of each class id.
+        ignore_color: for every id beyond the palette, the ignore label among them.
 
     Returns:
         RGB, uint8 [height, width, 3].
     """
-    colours = np.array([*palette, ignore_colour], np.uint8)
+    colors = np.array([*palette, ignore_color], np.uint8)
     ids = np.asarray(mask).astype(np.int64)
     known = (ids >= 0) & (ids < len(palette))
-    return colours[np.where(known, ids, len(palette))]
+    return colors[np.where(known, ids, len(palette))]
 
 
 def overlay(
@@ -71,8 +69,8 @@ def overlay(
     Args:
         image: the image.
         mask: class ids.
-        palette: the colour of each class id. Id 0 is painted like the others.
-        alpha: weight of the mask's colours, 0 to 1.
+        palette: the color of each class id. Id 0 is painted like the others.
+        alpha: weight of the mask's colors, 0 to 1.
 
     Returns:
         RGB, uint8 [h, w, 3].
@@ -84,12 +82,12 @@ def overlay(
 def legend(
     labels: np.ndarray, class_names: Sequence[str], palette: Palette, height: int
 ) -> np.ndarray:
-    """Draws the names and colours of the classes that occur, the most frequent one first.
+    """Draws the names and colors of the classes that occur, the most frequent one first.
 
     Args:
         labels: class ids, uint8 [h, w].
         class_names: name of each class id; an id beyond them is "unknown <id>".
-        palette: colour of each class id.
+        palette: color of each class id.
         height: of the picture; names that do not fit are left out, and their number is said.
 
     Returns:
@@ -110,9 +108,9 @@ def legend(
     for row, text in enumerate(lines):
         top = row * line + size // 4
         if row < len(shown):
-            colour = tuple(colorize(np.array([[shown[row]]]), palette)[0, 0].tolist())
+            color = tuple(colorize(np.array([[shown[row]]]), palette)[0, 0].tolist())
             box = (size // 2, top, size // 2 + size, top + size)
-            draw.rectangle(box, fill=colour, outline=(0, 0, 0))
+            draw.rectangle(box, fill=color, outline=(0, 0, 0))
         draw.text((2 * size, top + size // 2), text, fill=(0, 0, 0), font=font, anchor="lm")
     return np.asarray(picture)
 
@@ -134,7 +132,7 @@ def captioned_overlay(
         image: RGB, uint8 [h, w, 3].
         labels: class ids, uint8 [h, w].
         class_names: see `legend`.
-        palette: colour of each class id.
+        palette: color of each class id.
         max_side: longest side of the overlay in pixels.
 
     Returns:
@@ -159,15 +157,15 @@ def captioned_overlay(
 
 
 def palette_image(labels: np.ndarray, palette: Palette) -> Image.Image:
-    """Returns class ids, uint8 [h, w], as a picture whose palette shows their colours.
+    """Returns class ids, uint8 [h, w], as a picture whose palette shows their colors.
 
-    Saved as a PNG, it is read back as ids by Pillow, and shown in colours by everything else. Ids
-    beyond the palette have the ignore label's colour.
+    Saved as a PNG, it is read back as ids by Pillow, and shown in colors by everything else. Ids
+    beyond the palette have the ignore label's color.
     """
     picture = Image.fromarray(labels).convert("P")
-    colours = np.full((256, 3), IGNORE_COLOUR, np.uint8)
-    colours[: len(palette)] = palette
-    picture.putpalette(colours.ravel().tolist())
+    colors = np.full((256, 3), IGNORE_COLOR, np.uint8)
+    colors[: len(palette)] = palette
+    picture.putpalette(colors.ravel().tolist())
     return picture
 
 
@@ -233,8 +231,8 @@ def side_by_side(
     captioned.paste(sheet, (0, _LINE_HEIGHT))
     draw = ImageDraw.Draw(captioned)
     for column, title in enumerate(titles):
-        centre = _MARGIN + column * (tile_size[1] + _MARGIN) + tile_size[1] // 2
-        draw.text((centre, _LINE_HEIGHT // 2 + 1), title, fill=(0, 0, 0), anchor="mm")
+        center = _MARGIN + column * (tile_size[1] + _MARGIN) + tile_size[1] // 2
+        draw.text((center, _LINE_HEIGHT // 2 + 1), title, fill=(0, 0, 0), anchor="mm")
     return np.asarray(captioned)
 
 

@@ -29,12 +29,12 @@ def benchmark_module(repository, monkeypatch):
     return importlib.import_module
 
 
-def batches(benchmark_module, data, variant, colours):
+def batches(benchmark_module, data, variant, colors):
     """Images [batch, height, width, 3] and masks [batch, height, width] of some batches."""
     # No workers for torch: TensorFlow's threads would not survive the fork of this process.
     cores = 0 if variant == "torch" else 1
     task = benchmark_module("input_pipeline_task").Task(
-        data, 2, SIDE, scale_range=(1.0, 1.0), colours=colours, cores=cores
+        data, 2, SIDE, scale_range=(1.0, 1.0), colors=colors, cores=cores
     )
     made = task.make_batches(variant)
     for _ in range(20):
@@ -61,7 +61,7 @@ def test_a_contestant_keeps_image_and_mask_aligned_and_pads_as_the_others(
     write_files(benchmark_module, data)
     mean = benchmark_module("input_pipeline_task").MEAN
     padded = set()
-    for images, masks in batches(benchmark_module, data, variant, colours=False):
+    for images, masks in batches(benchmark_module, data, variant, colors=False):
         for label, red in RED.items():
             shown = images[..., 0][masks == label]
             padding = np.abs(shown - mean[0]) < 0.5
@@ -72,11 +72,11 @@ def test_a_contestant_keeps_image_and_mask_aligned_and_pads_as_the_others(
 
 
 @pytest.mark.parametrize("variant", ["ours", "classic", "torch"])
-def test_a_contestant_changes_colours(benchmark_module, data, variant):
+def test_a_contestant_changes_colors(benchmark_module, data, variant):
     pytest.importorskip("torch" if variant == "torch" else "tensorflow")
     write_files(benchmark_module, data)
     reds = set()
-    for images, masks in batches(benchmark_module, data, variant, colours=True):
+    for images, masks in batches(benchmark_module, data, variant, colors=True):
         assert images.min() >= 0.0
         assert images.max() <= 255.0
         reds |= set(images[..., 0][masks == 1].round().tolist())

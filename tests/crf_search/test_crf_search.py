@@ -26,7 +26,7 @@ SETS = [
 
 
 def some_image(number):
-    """An image of areas with a colour each, their labels, and doubtful probabilities of these."""
+    """An image of areas with a color each, their labels, and doubtful probabilities of these."""
     rng = np.random.default_rng(number)
     mask = rng.integers(0, CLASSES, (5, 4)).repeat(4, axis=0).repeat(6, axis=1).astype(np.uint8)
     image = np.stack([80 * mask + 20] * 3, axis=-1).astype(np.uint8)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tf_image_segmentation.datasets import DatasetInfo
 
-CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # PNG colour type -> samples a pixel
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # PNG color type -> samples a pixel
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
@@ -21,7 +21,7 @@ def _chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + checksum
 
 
-def png_bytes(values: np.ndarray, bit_depth: int, colour_type: int) -> bytes:
+def png_bytes(values: np.ndarray, bit_depth: int, color_type: int) -> bytes:
     """Encodes [height, width] or [height, width, channels] without Pillow, which lacks 16 bits."""
     height, width = values.shape[:2]
     rows = values.reshape(height, -1)
@@ -30,8 +30,8 @@ def png_bytes(values: np.ndarray, bit_depth: int, colour_type: int) -> bytes:
     else:
         bits = (rows[..., None] >> np.arange(bit_depth)[::-1]) & 1
         lines = [np.packbits(row.ravel().astype(np.uint8)).tobytes() for row in bits]
-    header = struct.pack(">IIBBBBB", width, height, bit_depth, colour_type, 0, 0, 0)
-    palette = _chunk(b"PLTE", bytes(range(48))) if colour_type == 3 else b""
+    header = struct.pack(">IIBBBBB", width, height, bit_depth, color_type, 0, 0, 0)
+    palette = _chunk(b"PLTE", bytes(range(48))) if color_type == 3 else b""
     return (
         b"\x89PNG\r\n\x1a\n"
         + _chunk(b"IHDR", header)
@@ -43,11 +43,11 @@ def png_bytes(values: np.ndarray, bit_depth: int, colour_type: int) -> bytes:
 
 @pytest.fixture
 def write_png(tmp_path: Path) -> Callable[..., Path]:
-    """write_png(values, bit_depth, colour_type, name) -> path."""
+    """write_png(values, bit_depth, color_type, name) -> path."""
 
-    def write(values, bit_depth: int = 8, colour_type: int = 0, name: str = "mask.png") -> Path:
+    def write(values, bit_depth: int = 8, color_type: int = 0, name: str = "mask.png") -> Path:
         path = tmp_path / name
-        path.write_bytes(png_bytes(np.asarray(values), bit_depth, colour_type))
+        path.write_bytes(png_bytes(np.asarray(values), bit_depth, color_type))
         return path
 
     return write

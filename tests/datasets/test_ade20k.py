@@ -20,7 +20,7 @@ IDS = {
 
 @pytest.fixture
 def root(tmp_path):
-    """Every stored value, 0 to 150; the image is grey, as a few of the real ones are."""
+    """Every stored value, 0 to 150; the image is gray, as a few of the real ones are."""
     folder = tmp_path / "ADEChallengeData2016"
     stored = np.arange(151, dtype=np.uint8)[None]
     for split, names in IDS.items():
@@ -37,8 +37,8 @@ def test_published_classes():
     assert get_dataset("ade20k").info is INFO
     assert INFO.splits == {"train": 20210, "val": 2000}
     assert INFO.num_classes == len(set(INFO.class_names)) == 150
-    # Number in objectInfo150.txt, name and colour.
-    for number, name, colour in (
+    # Number in objectInfo150.txt, name and color.
+    for number, name, color in (
         (1, "wall", (120, 120, 120)),
         (3, "sky", (6, 230, 230)),
         (13, "person", (150, 5, 61)),
@@ -47,7 +47,7 @@ def test_published_classes():
         (105, "fountain", (8, 184, 170)),
         (150, "flag", (92, 0, 255)),
     ):
-        assert (INFO.class_names[number - 1], INFO.palette[number - 1]) == (name, colour)
+        assert (INFO.class_names[number - 1], INFO.palette[number - 1]) == (name, color)
     shared = [n for n, c in zip(INFO.class_names, INFO.palette, strict=True) if c == (140,) * 3]
     assert shared == ["road", "skyscraper"]
     assert len(set(INFO.palette)) == 149

@@ -1,4 +1,4 @@
-"""What every registered data set keeps to, whoever adds it."""
+"""What every registered dataset keeps to, whoever adds it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ FIXED = [name for name in ALL if get_dataset(name).fixed_info is not None]
 OPEN = [name for name in ALL if name not in FIXED]
 ARCHIVES = [(name, archive) for name in ALL for archive in get_dataset(name).source.archives]
 EMBEDDED = "shapes"  # drawn by the package, so that nobody else is to be cited
-# Classes whose published colours are also another's: ADE20K's road and skyscraper.
-SHARED_COLOURS = {"ade20k": 1}
+# Classes whose published colors are also another's: ADE20K's road and skyscraper.
+SHARED_COLORS = {"ade20k": 1}
 CHECKSUM = re.compile(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}")
 
 
@@ -43,10 +43,10 @@ def test_classes(name):
 @pytest.mark.parametrize("name", FIXED)
 def test_palette_tells_the_classes_apart(name):
     info = get_dataset(name).info
-    assert len(set(info.palette)) == info.num_classes - SHARED_COLOURS.get(name, 0)
-    assert name not in SHARED_COLOURS or info.mask_encoding != "rgb"
-    for colour in info.palette:
-        assert len(colour) == 3 and all(type(c) is int and 0 <= c <= 255 for c in colour)
+    assert len(set(info.palette)) == info.num_classes - SHARED_COLORS.get(name, 0)
+    assert name not in SHARED_COLORS or info.mask_encoding != "rgb"
+    for color in info.palette:
+        assert len(color) == 3 and all(type(c) is int and 0 <= c <= 255 for c in color)
 
 
 @pytest.mark.parametrize("name", FIXED)
@@ -84,7 +84,7 @@ def test_source_says_who_made_it_and_how_to_get_it(name):
     source = get_dataset(name).source
     home = urlsplit(source.home_page)
     assert home.scheme in ("http", "https") and "." in home.netloc
-    assert source.licence and "\n" not in source.licence and "|" not in source.licence
+    assert source.license and "\n" not in source.license and "|" not in source.license
     assert re.search(r"\b(19|20)\d\d\b", source.citation)
     assert len(source.layout.splitlines()) > 1
     assert source.archives or len(source.how_to_get) > 20
@@ -93,7 +93,7 @@ def test_source_says_who_made_it_and_how_to_get_it(name):
 @pytest.mark.parametrize("name", [*OPEN, EMBEDDED])
 def test_source_of_sets_that_nobody_published(name):
     source = get_dataset(name).source
-    assert source.licence and source.layout and source.how_to_get and not source.archives
+    assert source.license and source.layout and source.how_to_get and not source.archives
 
 
 @pytest.mark.parametrize(("name", "archive"), ARCHIVES, ids=[f"{n}-{a.name}" for n, a in ARCHIVES])

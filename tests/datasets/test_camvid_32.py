@@ -31,13 +31,13 @@ def make_frames(tmp_path):
 def test_published_classes():
     assert get_dataset("camvid_32").info is INFO
     assert INFO.num_classes == len(set(INFO.class_names)) == len(set(INFO.palette)) == 31
-    colours = dict(zip(INFO.class_names, INFO.palette, strict=True))
-    assert colours["animal"] == (64, 128, 64)
-    assert colours["building"] == (128, 0, 0)
-    assert colours["column_pole"] == (192, 192, 128)
-    assert colours["road"] == (128, 64, 128)
-    assert colours["suvpickuptruck"] == (64, 128, 192)
-    assert colours["wall"] == (64, 192, 0)
+    colors = dict(zip(INFO.class_names, INFO.palette, strict=True))
+    assert colors["animal"] == (64, 128, 64)
+    assert colors["building"] == (128, 0, 0)
+    assert colors["column_pole"] == (192, 192, 128)
+    assert colors["road"] == (128, 64, 128)
+    assert colors["suvpickuptruck"] == (64, 128, 192)
+    assert colors["wall"] == (64, 192, 0)
     assert INFO.splits == {"train": 367, "val": 101, "test": 233}
     assert INFO.class_names == tuple(sorted(INFO.class_names))
 
@@ -70,18 +70,18 @@ def test_the_rule_agrees_with_segnets_own_lists(shared_data, make_frames):
         assert len(names) == INFO.splits[split]
 
 
-def test_colours_become_ids_black_becomes_void_and_white_is_refused(make_frames):
+def test_colors_become_ids_black_becomes_void_and_white_is_refused(make_frames):
     root = make_frames(["Seq05VD_f00000"])
-    colours = np.array([[*INFO.palette, (0, 0, 0)]], np.uint8)
+    colors = np.array([[*INFO.palette, (0, 0, 0)]], np.uint8)
     for path in (root / IMAGES / "Seq05VD_f00000.png", root / MASKS / "Seq05VD_f00000_L.png"):
-        Image.fromarray(colours).save(path)
+        Image.fromarray(colors).save(path)
     (sample,) = samples(root, "test")
     np.testing.assert_array_equal(read_sample(sample, INFO).mask, [[*range(31), 255]])
     Image.fromarray(np.full((1, 32, 3), 255, np.uint8)).save(sample.mask)
     with pytest.raises(DataError, match=r"\(255, 255, 255\) \(32 pixels\)"):
         read_class_ids(sample, INFO)
-    black = replace(INFO, void_colours=())
-    Image.fromarray(colours).save(sample.mask)
+    black = replace(INFO, void_colors=())
+    Image.fromarray(colors).save(sample.mask)
     with pytest.raises(DataError, match=r"\(0, 0, 0\) \(1 pixel\)"):
         read_class_ids(sample, black)
 

@@ -46,8 +46,8 @@ def test_masks_of_the_first_observer_in_one_bit_and_as_saved_again(root):
 
 
 def test_a_mask_with_other_values_is_refused(root):
-    grey = np.full((10, 13), 128, np.uint8)
-    Image.fromarray(grey).save(root / "CHASEDB1/Image_01L_1stHO.png")
+    gray = np.full((10, 13), 128, np.uint8)
+    Image.fromarray(gray).save(root / "CHASEDB1/Image_01L_1stHO.png")
     with pytest.raises(DataError, match=r"Image_01L_1stHO\.png: .*label map.*128 \(130 pixels\)"):
         read_sample(next(samples(root, "train")), INFO)
 

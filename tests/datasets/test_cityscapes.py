@@ -44,8 +44,8 @@ def test_published_classes():
     assert get_dataset("cityscapes").info is INFO
     assert INFO.splits == {"train": 2975, "val": 500}
     assert INFO.num_classes == len(set(INFO.class_names)) == len(set(INFO.palette)) == 19
-    # Train id, label id, name and colour as in the benchmark's table.
-    for train_id, label_id, name, colour in (
+    # Train id, label id, name and color as in the benchmark's table.
+    for train_id, label_id, name, color in (
         (0, 7, "road", (128, 64, 128)),
         (6, 19, "traffic light", (250, 170, 30)),
         (10, 23, "sky", (70, 130, 180)),
@@ -54,7 +54,7 @@ def test_published_classes():
         (18, 33, "bicycle", (119, 11, 32)),
     ):
         assert INFO.label_map[label_id] == train_id
-        assert (INFO.class_names[train_id], INFO.palette[train_id]) == (name, colour)
+        assert (INFO.class_names[train_id], INFO.palette[train_id]) == (name, color)
     void = {stored for stored, label in INFO.label_map.items() if label == 255}
     assert void == {0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30, 255}
 

@@ -10,7 +10,7 @@ from PIL import Image
 from tf_image_segmentation.datasets import Sample
 from tf_image_segmentation.datasets.classes_file import read_classes
 from tf_image_segmentation.datasets.masks import read_class_ids
-from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
+from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
 
 
@@ -37,7 +37,7 @@ def test_ids_from_zero_are_class_ids(classes, tmp_path):
     info = classes("name,id\ndoor,2\nwall,0\nwindow,1\n")
     assert info.class_names == ("wall", "window", "door")
     assert (info.mask_encoding, info.ignore_label) == ("index", 255)
-    assert info.palette == voc_colour_map(3)
+    assert info.palette == voc_color_map(3)
     assert stored(tmp_path, [[0, 2, 255]], info) == [[0, 2, 255]]
 
 
@@ -57,7 +57,7 @@ def test_other_ids_are_mapped_in_the_order_of_the_file(classes, tmp_path):
     info = classes("name,id\nwater,100\nground,0\ntree,50\n")
     assert info.label_map == {100: 0, 0: 1, 50: 2}
     assert stored(tmp_path, [[0, 50, 100]], info) == [[1, 2, 0]]
-    with pytest.raises(DataError, match=r"label map of data set 'toy' lacks: 255 \(1 pixel\)"):
+    with pytest.raises(DataError, match=r"label map of dataset 'toy' lacks: 255 \(1 pixel\)"):
         stored(tmp_path, [[0, 255]], info)
     info = classes("id;name\n0;ignore\n1;cat\n2;dog\n")
     assert stored(tmp_path, [[0, 1, 2]], info) == [[255, 0, 1]]
@@ -69,12 +69,12 @@ def test_other_ids_are_mapped_in_the_order_of_the_file(classes, tmp_path):
     [
         "name,red,green,blue\nwall,255,128,0\ndoor,0,0,255\n",
         "name,r,g,b\nwall,255,128,0\ndoor,0,0,255\n",
-        "Name;Colour\r\nwall;#FF8000\r\ndoor;#0000ff\r\n",
+        "Name;Color\r\nwall;#FF8000\r\ndoor;#0000ff\r\n",
         'name,color\n"wall","255, 128, 0"\ndoor,0 0 255\n',
-        b"\xef\xbb\xbfname\tcolour\twho\nwall\t(255, 128, 0)\tme\ndoor\t0 0 255\t\n",
+        b"\xef\xbb\xbfname\tcolor\twho\nwall\t(255, 128, 0)\tme\ndoor\t0 0 255\t\n",
     ],
 )
-def test_colours_alone_are_those_of_the_masks(classes, text, tmp_path):
+def test_colors_alone_are_those_of_the_masks(classes, text, tmp_path):
     info = classes(text)
     assert info.class_names == ("wall", "door")
     assert info.palette == ((255, 128, 0), (0, 0, 255))
@@ -83,14 +83,14 @@ def test_colours_alone_are_those_of_the_masks(classes, text, tmp_path):
     assert stored(tmp_path, mask, info) == [[1, 0, 255]]
 
 
-def test_a_colour_for_ignored_pixels(classes, tmp_path):
-    info = classes("name,colour\nwall,#ffffff\nignore,#000000\ndoor,#0000ff\n")
+def test_a_color_for_ignored_pixels(classes, tmp_path):
+    info = classes("name,color\nwall,#ffffff\nignore,#000000\ndoor,#0000ff\n")
     mask = [[[0, 0, 255], [0, 0, 0], [255, 255, 255]]]
     assert stored(tmp_path, mask, info) == [[1, 255, 0]]
 
 
-def test_ids_decide_where_there_are_colours_as_well(classes, tmp_path):
-    info = classes("name,id,colour\ndoor,1,#0000ff\nwall,0,#ff8000\nvoid,7,\n")
+def test_ids_decide_where_there_are_colors_as_well(classes, tmp_path):
+    info = classes("name,id,color\ndoor,1,#0000ff\nwall,0,#ff8000\nvoid,7,\n")
     assert info.palette == ((255, 128, 0), (0, 0, 255))
     palette = Image.fromarray(np.array([[0, 1, 7]], np.uint8), "P")
     palette.putpalette(range(24))
@@ -135,11 +135,11 @@ def test_as_many_classes_as_eight_bits_hold(classes):
         ("name,id\nwall,0\nvoid,\n", r"line 3 needs the id that marks ignored pixels"),
         ("name,id\nwall,0\nvoid,4\nignore,5\n", r"lines 3 and 4 both stand for ignored"),
         ("name,id\nvoid,0\n", r"names 0 classes"),
-        ("name,colour\nwall,red\n", r"line 2 has the colour 'red'; write it as"),
-        ("name,r,g,b\nwall,1,2,256\n", r"line 2 has the colour '1 2 256'"),
-        ("name,r,g,b\nwall,1,,2\n", r"line 2 has the colour '1  2'"),
-        ("name,colour,r,g,b\nwall,#000000,1,2,3\n", r"line 2 has two colours"),
-        ("name,colour\nwall,#000000\ndoor,0 0 0\n", r"colour \(0, 0, 0\) is in line 2 and again"),
+        ("name,color\nwall,red\n", r"line 2 has the color 'red'; write it as"),
+        ("name,r,g,b\nwall,1,2,256\n", r"line 2 has the color '1 2 256'"),
+        ("name,r,g,b\nwall,1,,2\n", r"line 2 has the color '1  2'"),
+        ("name,color,r,g,b\nwall,#000000,1,2,3\n", r"line 2 has two colors"),
+        ("name,color\nwall,#000000\ndoor,0 0 0\n", r"color \(0, 0, 0\) is in line 2 and again"),
         ("name,id\nwall,0,7\n", r"line 2 has 3 fields, but the header names 2"),
         ("name,id\nwall\n", r"line 2 has 1 fields, but the header names 2"),
         ('name,id\n"wall,0\n', r"line \d is not valid CSV"),

@@ -9,7 +9,7 @@ from tf_image_segmentation.datasets.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.errors import DataError
 
-GREY = np.repeat(np.array([0, 3, 127, 128, 250, 255], np.uint8), 6).reshape(6, 6)
+GRAY = np.repeat(np.array([0, 3, 127, 128, 250, 255], np.uint8), 6).reshape(6, 6)
 
 
 def write_frame(folder, frame, suffix):
@@ -18,7 +18,7 @@ def write_frame(folder, frame, suffix):
     image = Image.new("RGB", (6, 6), (frame % 256, 2, 3))
     image.save(folder / "Original" / f"{frame}{suffix}")
     # Some masks have one channel, some three that are equal.
-    mask = Image.fromarray(GREY).convert("RGB" if frame % 2 else "L")
+    mask = Image.fromarray(GRAY).convert("RGB" if frame % 2 else "L")
     mask.save(folder / "Ground Truth" / f"{frame}{suffix}")
 
 
@@ -39,7 +39,7 @@ def test_layouts(tmp_path, folder, suffix, root):
     assert [sample.image_id for sample in found[:2]] == ["frame_001", "frame_002"]
     assert list(missing_files(found)) == [f"frame_{n:03}" for n in range(3, 479)]
     for number, sample in enumerate(found[:2], start=1):
-        np.testing.assert_array_equal(read_sample(sample, INFO).mask, GREY >= 128)
+        np.testing.assert_array_equal(read_sample(sample, INFO).mask, GRAY >= 128)
         assert sample.image == tmp_path / folder / "Original" / f"{number}{suffix}"
 
 

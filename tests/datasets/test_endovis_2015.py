@@ -6,7 +6,7 @@ from PIL import Image
 
 from tf_image_segmentation.datasets import get_dataset
 from tf_image_segmentation.datasets.endovis_2015 import INFO, samples
-from tf_image_segmentation.datasets.grey_masks import read_grey_mask
+from tf_image_segmentation.datasets.gray_masks import read_gray_mask
 from tf_image_segmentation.datasets.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.errors import DataError
@@ -37,7 +37,7 @@ def root(tmp_path):
         write(
             tmp_path / TESTING / f"{name}_raw.png",
             tmp_path / TRUTH / f"{name}_class.png",
-            np.stack([VALUES] * 3, axis=-1),  # grey as RGB
+            np.stack([VALUES] * 3, axis=-1),  # gray as RGB
         )
     return tmp_path
 
@@ -49,7 +49,7 @@ def test_description():
     assert names == {0: "background", 70: "manipulator", 160: "shaft"}
 
 
-def test_all_operations_with_grey_and_rgb_masks(root):
+def test_all_operations_with_gray_and_rgb_masks(root):
     train, test = (list(samples(root, split)) for split in ("train", "test"))
     assert [sample.image_id for sample in train[:3]] == [
         "train_op1_img_01",
@@ -78,11 +78,11 @@ def test_what_is_missing_is_said(root):
         samples(root, "test")
 
 
-def test_colours_and_other_values_are_refused(root):
+def test_colors_and_other_values_are_refused(root):
     sample = next(samples(root, "train"))
     Image.new("RGB", (3, 2), (70, 160, 0)).save(sample.mask)
-    with pytest.raises(DataError, match=r"img_01_class\.png: has colours"):
-        read_grey_mask(sample.mask)
+    with pytest.raises(DataError, match=r"img_01_class\.png: has colors"):
+        read_gray_mask(sample.mask)
     Image.fromarray(VALUES + np.uint8(1)).save(sample.mask)
     with pytest.raises(DataError, match=r"lacks: 1 \(2 pixels\), 71 \(2 pixels\), 161"):
         read_sample(sample, INFO)

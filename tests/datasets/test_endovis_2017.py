@@ -111,9 +111,9 @@ def test_whole_videos_make_the_splits(root, task):
     ]
     assert {sample.image_id[:9] for sample in train} == {f"dataset_{v}" for v in (2, 4, 5, 6, 7, 8)}
     assert not missing_files(train + val)
-    travelled = pickle.loads(pickle.dumps(val[0]))  # samples travel to worker processes
+    traveled = pickle.loads(pickle.dumps(val[0]))  # samples travel to worker processes
     np.testing.assert_array_equal(
-        read_sample(travelled, dataset.info).mask, read_sample(val[0], dataset.info).mask
+        read_sample(traveled, dataset.info).mask, read_sample(val[0], dataset.info).mask
     )
 
 

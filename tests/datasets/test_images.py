@@ -146,13 +146,13 @@ def test_other_png_modes_become_rgb(save, photo, mode):
     assert Image.open(path).mode == mode
     read = read_image(path)
     assert read.format == "png"
-    # Alpha is dropped: the colours are those of the file and not blended with any background.
+    # Alpha is dropped: the colors are those of the file and not blended with any background.
     np.testing.assert_array_equal(decode(read.encoded), np.asarray(image.convert("RGB")))
     np.testing.assert_array_equal(decode_image(path), decode(read.encoded))
 
 
 # fault 3
-def test_fully_transparent_pixels_keep_their_colour(save, photo):
+def test_fully_transparent_pixels_keep_their_color(save, photo):
     transparent = np.dstack([photo, np.zeros(photo.shape[:2], np.uint8)])
     np.testing.assert_array_equal(decode_image(save("a.png", transparent)), photo)
 
@@ -171,18 +171,18 @@ def test_other_jpeg_modes_become_rgb_png(save, photo, mode):
 
 # fault 3
 @pytest.mark.parametrize("bit_depth", [1, 2, 4])
-def test_few_grey_levels_span_black_to_white(write_png, bit_depth):
+def test_few_gray_levels_span_black_to_white(write_png, bit_depth):
     levels = np.arange(2**bit_depth)[None]
-    grey = decode_image(write_png(levels, bit_depth))[0, :, 0]
-    np.testing.assert_array_equal(grey, np.linspace(0, 255, 2**bit_depth))
+    gray = decode_image(write_png(levels, bit_depth))[0, :, 0]
+    np.testing.assert_array_equal(gray, np.linspace(0, 255, 2**bit_depth))
 
 
 # fault 4
-@pytest.mark.parametrize("colour_type,channels", [(0, 1), (2, 3), (6, 4)])
-def test_16_bit_png_needs_an_intensity_range(write_png, colour_type, channels):
+@pytest.mark.parametrize("color_type,channels", [(0, 1), (2, 3), (6, 4)])
+def test_16_bit_png_needs_an_intensity_range(write_png, color_type, channels):
     values = np.array([[0, 1000, 2000, 4000, 3999, 65535]])[..., None] + np.arange(channels)
     values = values.clip(max=65535)
-    path = write_png(values, 16, colour_type, "scan.png")
+    path = write_png(values, 16, color_type, "scan.png")
     with pytest.raises(DataError, match=r"scan\.png: is a 16-bit image; give intensity_range="):
         read_image(path)
     expected = np.rint((values[..., :3].clip(1000, 4000) - 1000) / 3000 * 255)
@@ -193,7 +193,7 @@ def test_16_bit_png_needs_an_intensity_range(write_png, colour_type, channels):
 
 
 # fault 4
-def test_16_bit_colours_use_both_bytes(write_png):
+def test_16_bit_colors_use_both_bytes(write_png):
     values = np.random.default_rng(0).integers(0, 65536, (9, 7, 3))
     path = write_png(values, 16, 2)
     low, high = 30000, 30255  # a range of 256 values: any lost low bit shows
@@ -204,7 +204,7 @@ def test_16_bit_colours_use_both_bytes(write_png):
 
 # fault 4
 def test_what_16_bit_support_leaves_out_is_said(write_png):
-    with pytest.raises(DataError, match="16-bit grey with alpha; remove its alpha"):
+    with pytest.raises(DataError, match="16-bit gray with alpha; remove its alpha"):
         read_image(write_png(np.ones((2, 2, 2)), 16, 4), intensity_range=(0, 1))
     with pytest.raises(DataError, match=r"mask\.png: .*low must be below high"):
         read_image(write_png(np.ones((2, 2)), 16, 0), intensity_range=(5, 5))

@@ -80,13 +80,13 @@ def test_road_holds_out_the_last_of_each_category_and_reads_no_lanes(road):
 def test_road_is_magenta_and_black_does_not_count(road):
     assert get_dataset("kitti_road").info is kitti_road.INFO
     sample = next(kitti_road.samples(road, "train"))
-    colours = np.array([[[255, 0, 255], [255, 0, 0], [0, 0, 0]]], np.uint8)
-    Image.fromarray(colours).save(sample.image)
-    Image.fromarray(colours).save(sample.mask)
+    colors = np.array([[[255, 0, 255], [255, 0, 0], [0, 0, 0]]], np.uint8)
+    Image.fromarray(colors).save(sample.image)
+    Image.fromarray(colors).save(sample.mask)
     checked = read_sample(sample, kitti_road.INFO)
     np.testing.assert_array_equal(checked.mask, [[1, 0, 255]])
     assert kitti_road.INFO.class_names[1] == "road"
-    Image.fromarray(colours[:, :, ::-1]).save(sample.mask)
+    Image.fromarray(colors[:, :, ::-1]).save(sample.mask)
     with pytest.raises(DataError, match=r"\(0, 0, 255\) \(1 pixel\)"):
         read_sample(sample, kitti_road.INFO)
 

@@ -123,7 +123,7 @@ def test_polygons_are_those_of_scikit_image_but_for_their_outlines(tmp_path):
 def test_classes_in_the_order_of_their_file(tmp_path):
     write(tmp_path, "a", [shape("cat", "rectangle", (0, 0), (0, 0))])
     (tmp_path / "classes.csv").write_text(
-        "name,colour\nbackground,#000000\ndog,#00ff00\ncat,#ff0000\n"
+        "name,color\nbackground,#000000\ndog,#00ff00\ncat,#ff0000\n"
     )
     info = LABELME.describe(tmp_path)
     assert info.class_names == ("background", "dog", "cat")

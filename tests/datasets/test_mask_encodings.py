@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tf_image_segmentation.datasets import DatasetInfo, Sample
-from tf_image_segmentation.datasets.dataset import VOID_COLOURS
+from tf_image_segmentation.datasets.dataset import VOID_COLORS
 from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS, class_ids
 from tf_image_segmentation.datasets.masks import read_class_ids
 from tf_image_segmentation.errors import DataError
@@ -70,7 +70,7 @@ def test_unknown_ids_are_named_with_their_pixels(make_info):
 # fault 16
 def test_without_an_ignore_label_255_is_unknown(make_info):
     with pytest.raises(
-        DataError, match=re.escape("255 (2 pixels); data set 'toy' has 3 classes and no")
+        DataError, match=re.escape("255 (2 pixels); dataset 'toy' has 3 classes and no")
     ):
         class_ids(np.array([[255, 255, 1]], np.uint8), make_info(ignore_label=None), PATH)
 
@@ -144,24 +144,24 @@ def test_all_void_mask_is_kept(make_info, num_classes):
 
 
 # fault 11
-def test_rgb_mask_suggests_a_colour_map(write_png, make_info):
+def test_rgb_mask_suggests_a_color_map(write_png, make_info):
     path = write_png(np.ones((2, 2, 3), int), 8, 2)
     with pytest.raises(DataError, match=r"mask\.png: is an RGB mask.*palette.*mask_encoding='rgb'"):
         read_class_ids(Sample("a", path, path), make_info())
 
 
 # fault 11
-@pytest.mark.parametrize("colour_type,channels", [(2, 3), (6, 4)])
-def test_colours_become_ids(write_png, make_info, colour_type, channels):
+@pytest.mark.parametrize("color_type,channels", [(2, 3), (6, 4)])
+def test_colors_become_ids(write_png, make_info, color_type, channels):
     info = make_info(5, "rgb")
     ids = np.random.default_rng(0).integers(0, 5, (6, 7))
-    colours = np.dstack([np.array(info.palette)[ids], np.full(ids.shape, 9)])
-    path = write_png(colours[..., :channels], 8, colour_type)
+    colors = np.dstack([np.array(info.palette)[ids], np.full(ids.shape, 9)])
+    path = write_png(colors[..., :channels], 8, color_type)
     np.testing.assert_array_equal(read_class_ids(Sample("a", path, path), info), ids)
 
 
 # fault 11
-def test_unknown_colours_are_counted(make_info):
+def test_unknown_colors_are_counted(make_info):
     stored = np.array([[[0, 10, 20], [1, 2, 3], [1, 2, 3], [200, 0, 9]]], np.uint8)
     with pytest.raises(DataError) as error:
         class_ids(stored, make_info(mask_encoding="rgb"), PATH)
@@ -170,7 +170,7 @@ def test_unknown_colours_are_counted(make_info):
 
 # fault 11
 def test_white_and_the_voc_border_are_void(make_info):
-    stored = np.array([VOID_COLOURS], np.uint8)
+    stored = np.array([VOID_COLORS], np.uint8)
     np.testing.assert_array_equal(
         class_ids(stored, make_info(mask_encoding="rgb"), PATH), [[255, 255]]
     )
@@ -183,19 +183,19 @@ def test_white_and_the_voc_border_are_void(make_info):
 
 
 # fault 11
-def test_a_data_set_may_have_void_colours_of_its_own(make_info):
-    info = replace(make_info(mask_encoding="rgb"), void_colours=((0, 0, 0), (9, 9, 9)))
+def test_a_data_set_may_have_void_colors_of_its_own(make_info):
+    info = replace(make_info(mask_encoding="rgb"), void_colors=((0, 0, 0), (9, 9, 9)))
     stored = np.array([[[0, 0, 0], [0, 10, 20], [9, 9, 9]]], np.uint8)
     np.testing.assert_array_equal(class_ids(stored, info, PATH), [[255, 0, 255]])
     with pytest.raises(DataError, match=re.escape("(255, 255, 255) (1 pixel)")):
         class_ids(np.full((1, 1, 3), 255, np.uint8), info, PATH)
     assert DatasetInfo.from_json(json.loads(json.dumps(info.to_json()))) == info
-    assert "void_colours" not in make_info().to_json()
+    assert "void_colors" not in make_info().to_json()
 
 
-def test_rgb_needs_colours_that_differ_and_a_colour_mask(make_info):
+def test_rgb_needs_colors_that_differ_and_a_color_mask(make_info):
     info = replace(make_info(mask_encoding="rgb"), palette=((0, 0, 0), (0, 0, 0), (1, 1, 1)))
-    with pytest.raises(DataError, match="share a palette colour"):
+    with pytest.raises(DataError, match="share a palette color"):
         class_ids(np.zeros((2, 2, 3), np.uint8), info, PATH)
     with pytest.raises(DataError, match=r"single channel, .* mask_encoding='index'"):
         class_ids(np.zeros((2, 2), np.uint8), info, PATH)
@@ -241,7 +241,7 @@ def test_a_label_map_travels_in_json(make_info):
 
 
 # fault 13 and 17: for masks that JPEG or an RGB format has blurred, by name only
-def test_grey_is_cut_at_128(make_info):
+def test_gray_is_cut_at_128(make_info):
     stored = np.array([[0, 3, 127], [128, 250, 255]], np.uint8)
     info = make_info(2, "threshold_128")
     np.testing.assert_array_equal(class_ids(stored, info, PATH), [[0, 0, 0], [1, 1, 1]])
@@ -253,9 +253,9 @@ def test_grey_is_cut_at_128(make_info):
 
 
 @pytest.mark.parametrize("encoding", ["threshold_128", "binary_255"])
-def test_grey_may_be_stored_as_rgb_but_colours_are_refused(make_info, encoding):
-    grey = np.repeat(np.array([[[0], [255]]], np.uint8), 3, axis=2)
-    np.testing.assert_array_equal(class_ids(grey, make_info(2, encoding), PATH), [[0, 1]])
-    grey[0, 0, 1] = 9
+def test_gray_may_be_stored_as_rgb_but_colors_are_refused(make_info, encoding):
+    gray = np.repeat(np.array([[[0], [255]]], np.uint8), 3, axis=2)
+    np.testing.assert_array_equal(class_ids(gray, make_info(2, encoding), PATH), [[0, 1]])
+    gray[0, 0, 1] = 9
     with pytest.raises(DataError, match="is an RGB mask"):
-        class_ids(grey, make_info(2, encoding), PATH)
+        class_ids(gray, make_info(2, encoding), PATH)

@@ -22,11 +22,11 @@ def test_palette_mask_gives_its_indices(save):
 
 
 # fault 12 and 15
-@pytest.mark.parametrize("colour_type", [0, 3])
+@pytest.mark.parametrize("color_type", [0, 3])
 @pytest.mark.parametrize("bit_depth", [1, 2, 4, 8])
-def test_every_id_of_a_small_mask_is_the_stored_one(write_png, bit_depth, colour_type):
+def test_every_id_of_a_small_mask_is_the_stored_one(write_png, bit_depth, color_type):
     ids = np.arange(min(2**bit_depth, 16)).reshape(1, -1).repeat(3, axis=0)
-    mask = read_mask(write_png(ids, bit_depth, colour_type))
+    mask = read_mask(write_png(ids, bit_depth, color_type))
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, ids)
 
@@ -37,11 +37,11 @@ def test_16_bit_values_are_read_whole(write_png):
     np.testing.assert_array_equal(read_mask(write_png(ids, 16)), ids)
 
 
-def test_rgb_and_rgba_masks_give_colours(write_png):
-    colours = np.random.default_rng(0).integers(0, 256, (4, 5, 4))
-    for colour_type, channels in ((2, 3), (6, 4)):
-        mask = read_mask(write_png(colours[..., :channels], 8, colour_type))
-        np.testing.assert_array_equal(mask, colours[..., :3])
+def test_rgb_and_rgba_masks_give_colors(write_png):
+    colors = np.random.default_rng(0).integers(0, 256, (4, 5, 4))
+    for color_type, channels in ((2, 3), (6, 4)):
+        mask = read_mask(write_png(colors[..., :channels], 8, color_type))
+        np.testing.assert_array_equal(mask, colors[..., :3])
 
 
 # fault 13
@@ -61,16 +61,16 @@ def test_other_formats_are_refused(save, pixels, kind):
 
 
 @pytest.mark.parametrize(
-    "bit_depth,colour_type,channels,said",
+    "bit_depth,color_type,channels,said",
     [
-        (8, 4, 2, "grey with alpha; save it as a single-channel"),
-        (16, 4, 2, "grey with alpha"),
-        (16, 2, 3, "16-bit colours"),
-        (16, 6, 4, "16-bit colours"),
+        (8, 4, 2, "gray with alpha; save it as a single-channel"),
+        (16, 4, 2, "gray with alpha"),
+        (16, 2, 3, "16-bit colors"),
+        (16, 6, 4, "16-bit colors"),
     ],
 )
-def test_what_cannot_be_a_mask_is_refused(write_png, bit_depth, colour_type, channels, said):
-    path = write_png(np.ones((2, 2, channels), int), bit_depth, colour_type)
+def test_what_cannot_be_a_mask_is_refused(write_png, bit_depth, color_type, channels, said):
+    path = write_png(np.ones((2, 2, channels), int), bit_depth, color_type)
     with pytest.raises(DataError, match=rf"mask\.png: .*{said}"):
         read_mask(path)
 
@@ -123,10 +123,10 @@ def test_real_voc_masks(shared_data):
         mask = read_class_ids(Sample(path.stem, path, path), INFO)
         np.testing.assert_array_equal(mask, np.asarray(Image.open(path)))
         seen |= set(np.unique(mask).tolist())
-        # A palette mask stores its colours too: those of the published colour map.
-        colours = np.asarray(Image.open(path).convert("RGB"))
+        # A palette mask stores its colors too: those of the published color map.
+        colors = np.asarray(Image.open(path).convert("RGB"))
         for index in np.unique(mask[mask != 255]):
-            assert (colours[mask == index] == INFO.palette[index]).all()
+            assert (colors[mask == index] == INFO.palette[index]).all()
         if (mask == 255).any():
-            assert (colours[mask == 255] == (224, 224, 192)).all()
+            assert (colors[mask == 255] == (224, 224, 192)).all()
     assert {0, 255} <= seen <= {*range(21), 255}

@@ -17,39 +17,39 @@ from tf_image_segmentation.datasets.other_formats import (
 )
 from tf_image_segmentation.errors import DataError
 
-GREY = (np.indices((20, 30)).sum(0) * 5).astype(np.uint8)
+GRAY = (np.indices((20, 30)).sum(0) * 5).astype(np.uint8)
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"])
-def test_tiff_colours_and_greys(save, photo, compression):
+def test_tiff_colors_and_grays(save, photo, compression):
     np.testing.assert_array_equal(read_tiff(save("a.tif", compression=compression)), photo)
-    np.testing.assert_array_equal(read_tiff(save("b.tif", GREY, compression=compression)), GREY)
+    np.testing.assert_array_equal(read_tiff(save("b.tif", GRAY, compression=compression)), GRAY)
 
 
 def test_tiff_of_one_bit_and_of_sixteen(save):
-    bits = GREY > 60
+    bits = GRAY > 60
     np.testing.assert_array_equal(read_tiff(save("a.tif", bits)), np.where(bits, 255, 0))
-    deep = GREY.astype(np.uint16) * 200
+    deep = GRAY.astype(np.uint16) * 200
     np.testing.assert_array_equal(read_tiff(save("b.tif", deep)), deep)
 
 
 # fault 6
 def test_pages_are_refused_unless_one_is_named(save, photo):
-    pages = [Image.fromarray(GREY), Image.fromarray(GREY[::-1])]
+    pages = [Image.fromarray(GRAY), Image.fromarray(GRAY[::-1])]
     path = save("stack.tif", pages[0], save_all=True, append_images=pages[1:])
     with pytest.raises(DataError, match=r"stack\.tif: holds 2 pictures"):
         read_tiff(path)
-    np.testing.assert_array_equal(read_tiff(path, page=1), GREY[::-1])
-    np.testing.assert_array_equal(read_tiff(path, page=0), GREY)
+    np.testing.assert_array_equal(read_tiff(path, page=1), GRAY[::-1])
+    np.testing.assert_array_equal(read_tiff(path, page=0), GRAY)
     with pytest.raises(DataError, match=r"has 2 pages, and page 2 \(from 0\) is wanted"):
         read_tiff(path, page=2)
 
 
 # fault 6
 def test_gif_of_one_frame(save):
-    binary = np.where(GREY > 60, 255, 0).astype(np.uint8)
+    binary = np.where(GRAY > 60, 255, 0).astype(np.uint8)
     np.testing.assert_array_equal(read_gif(save("m.gif", binary)), binary)
-    frames = [Image.fromarray(binary), Image.fromarray(GREY)]
+    frames = [Image.fromarray(binary), Image.fromarray(GRAY)]
     path = save("film.gif", frames[0], save_all=True, append_images=frames[1:])
     with pytest.raises(DataError, match=r"film\.gif: holds 2 pictures"):
         read_gif(path)
@@ -57,10 +57,10 @@ def test_gif_of_one_frame(save):
 
 def test_bmp_and_jpeg(save, photo):
     np.testing.assert_array_equal(read_bmp(save("a.bmp")), photo)
-    np.testing.assert_array_equal(read_bmp(save("b.bmp", GREY)), GREY)
-    read = read_jpeg_mask(save("m.jpg", GREY, quality=95))
-    assert read.shape == GREY.shape
-    assert np.abs(read.astype(int) - GREY).max() < 10
+    np.testing.assert_array_equal(read_bmp(save("b.bmp", GRAY)), GRAY)
+    read = read_jpeg_mask(save("m.jpg", GRAY, quality=95))
+    assert read.shape == GRAY.shape
+    assert np.abs(read.astype(int) - GRAY).max() < 10
 
 
 # fault 1 and 2
@@ -90,19 +90,19 @@ def test_the_pixel_limit_comes_before_decoding(save):
 # fault 4
 def test_floats_are_refused(save):
     with pytest.raises(DataError, match=r"a\.tif: stores pixels of Pillow's mode 'F'"):
-        read_tiff(save("a.tif", GREY.astype(np.float32)))
+        read_tiff(save("a.tif", GRAY.astype(np.float32)))
 
 
 # fault 4
 def test_a_sample_reads_what_its_reader_gives(save, make_info, write_png):
-    deep = save("scan.tif", GREY.astype(np.uint16) * 100)
+    deep = save("scan.tif", GRAY.astype(np.uint16) * 100)
     mask = write_png(np.zeros((20, 30), np.uint8))
     sample = Sample("a", deep, mask, read_image=read_tiff)
     with pytest.raises(DataError, match=r"scan\.tif: is a 16-bit image; give intensity_range"):
         read_sample(sample, make_info())
     checked = read_sample(sample, make_info(), intensity_range=(0, 25500))
     pixels = np.asarray(Image.open(io.BytesIO(checked.encoded_image)))
-    np.testing.assert_array_equal(pixels, np.repeat(GREY[..., None], 3, axis=2))
+    np.testing.assert_array_equal(pixels, np.repeat(GRAY[..., None], 3, axis=2))
     with pytest.raises(DataError, match="more than the limit of 10"):
         read_sample(sample, make_info(), max_pixels=10)
     paged = Sample("a", deep, mask, read_image=partial(read_tiff, page=0))

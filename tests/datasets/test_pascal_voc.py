@@ -16,7 +16,7 @@ def write_lists(root, train="t1\nt2\n", val="v 1\n"):
 
 
 def test_description():
-    # Class ids and colours as the VOC development kit publishes them.
+    # Class ids and colors as the VOC development kit publishes them.
     assert INFO.num_classes == 21
     assert (INFO.class_names[0], INFO.class_names[15], INFO.class_names[20]) == (
         "background",
@@ -70,7 +70,7 @@ def test_unknown_split_lists_the_choices(tmp_path):
 
 # fault 28
 def test_unknown_data_set_lists_the_choices():
-    with pytest.raises(DataError, match=r"unknown data set 'voc'; choose from .*'pascal_voc_sbd'"):
+    with pytest.raises(DataError, match=r"unknown dataset 'voc'; choose from .*'pascal_voc_sbd'"):
         get_dataset("voc")
 
 

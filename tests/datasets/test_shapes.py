@@ -1,4 +1,4 @@
-"""The embedded data set: what it draws, how it lies on disk, and that it reads as VOC does."""
+"""The embedded dataset: what it draws, how it lies on disk, and that it reads as VOC does."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ def test_lists_are_sorted_and_trainval_is_their_union(root):
     assert all(len(i) == 11 and "2007" <= i[:4] <= "2011" and i[4] == "_" for i in both)
 
 
-def test_masks_are_palette_png_with_the_colours_of_voc(root):
+def test_masks_are_palette_png_with_the_colors_of_voc(root):
     path = next((root / VOC / "SegmentationClass").iterdir())
     with Image.open(path) as mask:
         assert mask.mode == "P"
-        colours = np.reshape(mask.getpalette(), [-1, 3])
+        colors = np.reshape(mask.getpalette(), [-1, 3])
     # As the VOC development kit publishes them.
-    assert colours[:6].tolist() == [
+    assert colors[:6].tolist() == [
         [0, 0, 0],
         [128, 0, 0],
         [0, 128, 0],
@@ -110,7 +110,7 @@ def test_masks_are_palette_png_with_the_colours_of_voc(root):
         [0, 0, 128],
         [128, 0, 128],
     ]
-    assert colours[255].tolist() == [224, 224, 192]
+    assert colors[255].tolist() == [224, 224, 192]
 
 
 def test_palette_is_that_of_the_real_masks(root, shared_data):
@@ -145,7 +145,7 @@ def test_border_runs_along_every_object_and_is_two_to_three_pixels_wide():
     total_border = total_edge = 0
     for seed in range(20):
         scene = draw_scene(np.random.default_rng(seed), 120, 150)
-        # Where two neighbours differ in class there is an outline, and it must be in the border.
+        # Where two neighbors differ in class there is an outline, and it must be in the border.
         for axis in (0, 1):
             edge = np.diff(scene.classes.astype(int), axis=axis) != 0
             first, second = (
@@ -183,7 +183,7 @@ def test_every_class_is_in_many_pictures_of_every_split(default_root):
         assert not pictures[6:255].any()
 
 
-def test_objects_differ_in_colour_by_class():
+def test_objects_differ_in_color_by_class():
     """The mean hue of a class lies near its typical hue, so that a thin network can learn it."""
     for index, (name, shape_class) in enumerate(SHAPE_CLASSES.items(), start=1):
         hues = []

@@ -220,10 +220,10 @@ def test_json_has_null_for_nan():  # fault 58
 
 
 @pytest.mark.parametrize("ignored", [0, 5])
-def test_no_labelled_pixels_is_an_error(ignored):  # fault 59
+def test_no_labeled_pixels_is_an_error(ignored):  # fault 59
     matrix = ConfusionMatrix(3, 255)
     matrix.update(np.full(ignored, 255, np.uint8), np.zeros(ignored, np.uint8))
-    message = rf"no labelled pixels were counted \({ignored} had the ignore label\)"
+    message = rf"no labeled pixels were counted \({ignored} had the ignore label\)"
     with pytest.raises(DataError, match=message):
         matrix.metrics()
 

@@ -106,7 +106,7 @@ def test_a_label_without_a_class_names_the_image(tmp_path):  # fault 55
         evaluate(Copycat(), open_records(folder, "val"), 255)
     message = str(error.value)
     assert message.startswith(f"{folder}: image val1: label ids must be 0..2 or the ignore label")
-    assert "found (id: pixels) {3: 64}; evaluate a model of this data set's classes" in message
+    assert "found (id: pixels) {3: 64}; evaluate a model of this dataset's classes" in message
 
 
 def test_without_an_ignore_label_void_is_an_error(records):  # fault 55
@@ -126,7 +126,7 @@ def test_a_prediction_without_a_class_names_the_image(tmp_path):  # fault 56
 def test_records_without_labels_give_no_metrics(network, tmp_path):  # fault 59
     void = [(example(8, 8, 0)[0], np.full((8, 8), 255, np.uint8))]
     folder = write_records(tmp_path, {"val": void}, num_shards=1)
-    with pytest.raises(DataError, match=r"no labelled pixels were counted \(64 had the ignore"):
+    with pytest.raises(DataError, match=r"no labeled pixels were counted \(64 had the ignore"):
         evaluate(network, open_records(folder, "val"), INFO.ignore_label).matrix.metrics()
 
 

@@ -32,14 +32,14 @@ def refined(tmp_path_factory):
 
 
 def slow_counts(found, which, width=None):
-    """Counts every labelled pixel; with a width, those less than so far from a boundary."""
+    """Counts every labeled pixel; with a width, those less than so far from a boundary."""
     counts = np.zeros((3, 3), int)
     for each in found:
         mask, labels = each.mask, getattr(each, which)
         rows, columns = np.indices(mask.shape)
         padded = np.pad(mask.astype(int), 1, constant_values=-1)
-        neighbours = [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
-        edge = np.any([(n != -1) & (n != mask) for n in neighbours], axis=0)
+        neighbors = [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
+        edge = np.any([(n != -1) & (n != mask) for n in neighbors], axis=0)
         for y, x in zip(*np.nonzero(mask != 255), strict=True):
             away = np.hypot(rows - y, columns - x)[edge].min()
             if width is None or away < width:
@@ -60,8 +60,8 @@ def test_the_summary_equals_an_independent_computation(plain):
     assert plain.row("fcn_32s") == [*percents(counts), "this evaluation"]
     ignored = sum(np.sum(p.mask == 255) for p in predictions(5))
     assert "The mean IoU is over 3 of 3 classes." in plain.text
-    assert f"{counts.sum():,} pixels are labelled; {ignored:,} (" in plain.text
-    assert "No published results are known for data set small." in plain.text
+    assert f"{counts.sum():,} pixels are labeled; {ignored:,} (" in plain.text
+    assert "No published results are known for dataset small." in plain.text
 
 
 def test_with_a_crf_both_rows_and_the_change_are_shown(refined):
@@ -206,7 +206,7 @@ def test_a_perfect_prediction_without_an_ignore_label(tmp_path):
     mask[3:] = 2
     one = Prediction("one", np.zeros((6, 6, 3), np.uint8), mask, mask, mask)
     page = write_report(tmp_path / "r.html", [one], replace(INFO, ignore_label=None), num_shown=0)
-    assert "36 pixels are labelled; every pixel is." in page.text
+    assert "36 pixels are labeled; every pixel is." in page.text
     assert "Every pixel is right." in page.text
     assert page.row("1") == ["33.33", "100.00", "100.00"]
     assert "Best" not in page.text
@@ -218,7 +218,7 @@ def test_images_without_labels_are_counted_and_have_no_score(tmp_path):
     blank = Prediction("blank", np.zeros((5, 5, 3), np.uint8), void, nothing, nothing)
     page = write_report(tmp_path / "report.html", [blank, *predictions(2)])
     assert "IoU of 2 images, percent" in page.text
-    assert "1 images without a labelled pixel have no IoU." in page.text
+    assert "1 images without a labeled pixel have no IoU." in page.text
 
 
 def test_the_folder_is_made_and_nothing_else_is_left(tmp_path):
@@ -268,9 +268,9 @@ def test_names_that_no_encoding_can_write(tmp_path):
     assert r"caf\udce9" in write_report(tmp_path / "report.html", predictions(2), facts=facts).text
 
 
-def test_without_labelled_pixels_there_is_no_page(tmp_path):
+def test_without_labeled_pixels_there_is_no_page(tmp_path):
     void, nothing = np.full((5, 5), 255, np.uint8), np.zeros((5, 5), np.uint8)
     blank = Prediction("blank", np.zeros((5, 5, 3), np.uint8), void, nothing, nothing)
-    with pytest.raises(DataError, match=r"no labelled pixels were counted \(25 had the ignore"):
+    with pytest.raises(DataError, match=r"no labeled pixels were counted \(25 had the ignore"):
         write_report(tmp_path / "report.html", [blank])
     assert list(tmp_path.iterdir()) == []

@@ -45,7 +45,7 @@ def test_a_dark_scheme_is_followed(page, tmp_path):
     (tmp_path / "light").mkdir()
     light = browse(page.source, PHONE, tmp_path / "light")["dark"]
     dark = browse(page.source, PHONE, tmp_path, "--blink-settings=preferredColorScheme=0")["dark"]
-    brightness = [sum(map(int, re.findall(r"\d+", colour))) for colour in (light, dark)]
+    brightness = [sum(map(int, re.findall(r"\d+", color))) for color in (light, dark)]
     assert brightness[0] > 600 > 150 > brightness[1]
 
 

@@ -35,7 +35,7 @@ def ids(images):
 
 
 def slow_iou(mask, labels):
-    """Mean over the classes that occur in truth or prediction, among labelled pixels."""
+    """Mean over the classes that occur in truth or prediction, among labeled pixels."""
     pairs = [(t, p) for t, p in zip(mask.flat, labels.flat, strict=True) if t != 255]
     ious = []
     for label in range(3):
@@ -108,7 +108,7 @@ def test_no_pictures_are_made_when_none_are_wanted(monkeypatch):
 def test_an_image_without_labels_has_no_score():
     void = prediction("void", 5, np.full((SIDE, SIDE), 255, np.uint8))
     scores = scores_of([void, prediction("right", 0)], 5)
-    assert (scores.ious, scores.unlabelled) == ([1.0], 1)
+    assert (scores.ious, scores.unlabeled) == ([1.0], 1)
     assert [ids(images) for images in scores.shown()] == [["right"], []]
 
 

@@ -42,13 +42,13 @@ def test_other_images_have_no_published_results(dataset, split, images):
 
 def test_the_reason_names_both_sets():
     assert why_not_published("camvid", "val", 101) == (
-        "The published results known for data set camvid were measured on other sets (CamVid test, "
+        "The published results known for dataset camvid were measured on other sets (CamVid test, "
         "233 images), this one on split val with 101 images: they cannot be compared."
     )
     assert "this one on 12 images" in why_not_published("pascal_voc", None, 12)
     assert "RV-VOC12, 904 images; RV-VOC11, 736 images" in why_not_published("pascal_voc", "val", 1)
     assert why_not_published("cities", "val", 5) == (
-        "No published results are known for data set cities."
+        "No published results are known for dataset cities."
     )
 
 

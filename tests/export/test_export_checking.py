@@ -136,5 +136,5 @@ def test_a_data_set_names_the_classes_that_a_checkpoint_does_not(network):
     found = describe_export(network, "some.ckpt", info)
     assert (found["class_names"], found["ignore_label"]) == (["a", "b", "c", "d"], 9)
     assert (found["palette"][3], found["checkpoint"]) == ([3, 3, 3], "some.ckpt")
-    with pytest.raises(DataError, match="has 4 classes; data set 'two' has 2: a, b"):
+    with pytest.raises(DataError, match="has 4 classes; dataset 'two' has 2: a, b"):
         describe_export(network, None, DatasetInfo("two", ("a", "b"), ((0, 0, 0), (1, 1, 1))))

@@ -42,19 +42,19 @@ def _exif(orientation: int) -> Image.Exif:
     return exif
 
 
-GREY = PHOTO[..., 0]
+GRAY = PHOTO[..., 0]
 IMAGES = {
     "jpeg": encoded(PHOTO, "JPEG"),
     "jpeg_progressive": encoded(PHOTO, "JPEG", progressive=True),
-    "jpeg_grey": encoded(GREY, "JPEG"),
+    "jpeg_gray": encoded(GRAY, "JPEG"),
     "jpeg_cmyk": encoded(PHOTO, "JPEG", "CMYK"),
     "jpeg_turned": encoded(PHOTO.swapaxes(0, 1).copy(), "JPEG", exif=_exif(6)),
     "png": encoded(PHOTO, "PNG"),
-    "png_grey": encoded(GREY, "PNG"),
+    "png_gray": encoded(GRAY, "PNG"),
     "png_alpha": encoded(PHOTO, "PNG", "RGBA"),
     "png_palette": encoded(PHOTO, "PNG", "P"),
-    "png_one_bit": encoded(GREY, "PNG", "1"),
-    "png_16_bits": encoded(GREY.astype(np.uint16) * 250, "PNG"),
+    "png_one_bit": encoded(GRAY, "PNG", "1"),
+    "png_16_bits": encoded(GRAY.astype(np.uint16) * 250, "PNG"),
     "png_turned": encoded(PHOTO[::-1].copy(), "PNG", exif=_exif(4)),
 }
 
@@ -92,8 +92,8 @@ OTHERS = {
     "tiff": encoded(PHOTO, "TIFF"),
     "tiff_lzw": encoded(PHOTO, "TIFF", compression="tiff_lzw"),
     "tiff_deflate": encoded(PHOTO, "TIFF", compression="tiff_adobe_deflate"),
-    "tiff_grey_16": encoded(GREY.astype(np.uint16) * 250, "TIFF"),
-    "tiff_one_bit": encoded(GREY > 90, "TIFF", compression="group4"),
+    "tiff_gray_16": encoded(GRAY.astype(np.uint16) * 250, "TIFF"),
+    "tiff_one_bit": encoded(GRAY > 90, "TIFF", compression="group4"),
     "gif": encoded(PHOTO, "GIF"),
     "bmp": encoded(PHOTO, "BMP"),
     "bmp_palette": encoded(PHOTO, "BMP", "P"),

@@ -59,7 +59,7 @@ def test_several_workers_find_the_same(samples):
     for split in COUNTS:
         ids = [[image.image_id for image in each[split].images] for each in (alone, together)]
         assert ids[0] == ids[1] == [f"{split}{number}" for number in range(COUNTS[split])]
-        np.testing.assert_array_equal(*(each[split].colour_pixels for each in (alone, together)))
+        np.testing.assert_array_equal(*(each[split].color_pixels for each in (alone, together)))
         np.testing.assert_array_equal(*(each[split].label_images for each in (alone, together)))
 
 
@@ -144,7 +144,7 @@ def test_what_stands_out_is_a_warning(samples):  # faults 8, 19
     overwrite(train[2].mask, blocks(1, (31, 90)))
     train[3].image.write_bytes(train[0].image.read_bytes())
     inspection = found(samples)
-    rules = ("unlabelled", "small", "featureless", "repeated-images")
+    rules = ("unlabeled", "small", "featureless", "repeated-images")
     assert levels(inspection) == [("warning", rule) for rule in rules]
     for rule, image_id in zip(
         rules, ("train0", "train2", "train1", "train3 (as train0)"), strict=True
@@ -177,7 +177,7 @@ def test_options_reach_the_reading(tmp_path):  # fault 4
     assert "--intensity-range" in text_of(inspect(source()), "broken")
     options = ImageOptions(intensity_range=(0, 48 * 64 - 1))
     statistics = inspect(source(options=options)).statistics["train"]
-    assert statistics.colour_means() == pytest.approx([127.5] * 3, abs=0.1)
+    assert statistics.color_means() == pytest.approx([127.5] * 3, abs=0.1)
 
 
 def test_examples_are_chosen_all_over_each_split(samples):

@@ -20,7 +20,7 @@ from tf_image_segmentation.inspection.sample_source import SampleSource
 HOSTILE = '<b>&"'
 DATASET_SOURCE = Source(
     home_page="https://example.org/streets",
-    licence="CC BY 4.0",
+    license="CC BY 4.0",
     citation='Somebody, "Streets", 2020',
     layout="",
 )
@@ -65,7 +65,7 @@ def test_a_right_data_set_is_said_to_be_right(right):
     assert "streets: nothing wrong" in right.source
 
 
-def test_splits_classes_sizes_and_colours(right):
+def test_splits_classes_sizes_and_colors(right):
     rows = [row for row in right.rows if row[0] == "train"]
     masks = [blocks(TRAIN + number) for number in range(4)]
     images = np.concatenate([smooth(TRAIN + number) for number in range(4)]).reshape(-1, 3)
@@ -80,10 +80,10 @@ def test_splits_classes_sizes_and_colours(right):
 
 
 def test_the_source_is_named(right, tmp_path):
-    assert right.row("licence") == ["CC BY 4.0"]
+    assert right.row("license") == ["CC BY 4.0"]
     assert right.row("citation") == [DATASET_SOURCE.citation]
     page = write_page(tmp_path, write_samples(tmp_path, INFO.splits), dataset_source=None)
-    assert "licence" not in page.text and "#source" not in page.source
+    assert "license" not in page.text and "#source" not in page.source
 
 
 def test_findings_come_first_and_all_of_them_are_there(wrong):

@@ -44,7 +44,7 @@ COPIES = {
     "squeezed": lambda p: p.resize((int(0.8 * p.width), p.height)),
     "brighter": lambda p: ImageEnhance.Brightness(p).enhance(1.1),
     "darker": lambda p: ImageEnhance.Brightness(p).enhance(0.8),
-    "grey": lambda p: p.convert("L").convert("RGB"),
+    "gray": lambda p: p.convert("L").convert("RGB"),
     "noisy": with_noise,
 }
 

@@ -43,7 +43,7 @@ def test_records_give_the_figures_of_the_files(folder, samples):
     assert after.findings == [] and after.is_whole and after.listed == before.listed
     for split in INFO.splits:
         ours, theirs = before.statistics[split], after.statistics[split]
-        for name in ("label_pixels", "label_images", "colour_pixels"):
+        for name in ("label_pixels", "label_images", "color_pixels"):
             np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
         assert ours.sizes == theirs.sizes
         # Training records are shuffled.

@@ -22,18 +22,18 @@ def test_pixels_and_images_of_each_label(statistics):
     assert statistics.label_pixels[255] > 0
 
 
-def test_colours_are_those_of_all_pixels_together(statistics):
+def test_colors_are_those_of_all_pixels_together(statistics):
     pixels = np.concatenate([image.reshape(-1, 3) for image, _ in EXAMPLES]).astype(float)
-    np.testing.assert_allclose(statistics.colour_means(), pixels.mean(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(statistics.colour_deviations(), pixels.std(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(statistics.color_means(), pixels.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(statistics.color_deviations(), pixels.std(axis=0), rtol=1e-12)
 
 
 def test_channels_are_red_green_and_blue():
     image = np.zeros((40, 40, 3), np.uint8)
     image[..., 0], image[..., 1], image[:20, :, 2] = 250, 100, 10
     found = statistics_of("train", [(image, np.zeros((40, 40), np.uint8))])
-    np.testing.assert_allclose(found.colour_means(), [250, 100, 5])
-    np.testing.assert_allclose(found.colour_deviations(), [0, 0, 5])
+    np.testing.assert_allclose(found.color_means(), [250, 100, 5])
+    np.testing.assert_allclose(found.color_deviations(), [0, 0, 5])
 
 
 def test_sizes_are_height_and_width():

@@ -66,7 +66,7 @@ def test_old_single_file_vgg_16_checkpoint(tmp_path):
         np.testing.assert_array_equal(network.variables_by_name[name].numpy(), before[name])
     # fault 49: what the file holds besides is listed
     assert {"global_step", "vgg_16/mean_rgb", "vgg_16/fc8/weights"} <= set(report.unused)
-    assert "left as initialised: fcn_32s/vgg_16/fc8" in str(report)
+    assert "left as initialized: fcn_32s/vgg_16/fc8" in str(report)
 
 
 def test_vgg_16_with_our_number_of_classes_fills_fc8_too(tmp_path):
@@ -253,7 +253,7 @@ def test_description_travels_with_the_model(tmp_path):
     np.testing.assert_array_equal(rebuilt(images), network(images))
 
 
-def test_classes_and_their_colours_travel_with_the_model(tmp_path):
+def test_classes_and_their_colors_travel_with_the_model(tmp_path):
     dataset = {"class_names": list("abcde"), "palette": [[n, 0, 9] for n in range(5)]}
     network_of(fcn_32s).save(tmp_path / "model", {"dataset": dataset})
     rebuilt = Network.from_checkpoint(tmp_path / "model")
@@ -286,7 +286,7 @@ def test_random_weights_never_predict(tmp_path):
         Network.from_checkpoint(tmp_path / "fcn_32s", "fcn_8s")
 
 
-def test_imagenet_convolutions_recognise_texture(shared_data):
+def test_imagenet_convolutions_recognize_texture(shared_data):
     """The real weights fit the real names; a flat image excites conv5 less than a photograph."""
     network = Network(fcn_32s, 21, fc_channels=64, fc6_kernel=1)
     report = network.restore(shared_data / "vgg_16/vgg_16_imagenet_conv.npz", ("fc6", "fc7"))

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_slim as slim
 
 from tf_image_segmentation.models import fcn_16s
-from tf_image_segmentation.models.convolution import neighbourhoods, product_conv2d
+from tf_image_segmentation.models.convolution import neighborhoods, product_conv2d
 
 SHAPE = (2, 5, 4, 3)
 
@@ -59,10 +59,10 @@ def test_an_argument_scope_regularizes_all_weights():
         assert len(slim.losses.get_regularization_losses()) == len(weights) == 17
 
 
-def test_neighbourhoods_against_a_loop():
+def test_neighborhoods_against_a_loop():
     features = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
     padded = np.pad(features, [(0, 0), (1, 1), (1, 1), (0, 0)])
-    found = neighbourhoods(tf.constant(features), 3).numpy()
+    found = neighborhoods(tf.constant(features), 3).numpy()
     for row in range(SHAPE[1]):
         for column in range(SHAPE[2]):
             around = padded[:, row : row + 3, column : column + 3].reshape(SHAPE[0], -1)

@@ -19,7 +19,7 @@ def random_images(*shape: int) -> np.ndarray:
 
 
 def randomize(network: Network, seed: int = 1) -> None:
-    """Gives every variable values that matter, the zero-initialised skip layers too."""
+    """Gives every variable values that matter, the zero-initialized skip layers too."""
     rng = np.random.default_rng(seed)
     for name, variable in network.variables_by_name.items():
         fan_in = np.prod(variable.shape[:-1]) if "weights" in name else 1e4
@@ -30,8 +30,8 @@ def randomize(network: Network, seed: int = 1) -> None:
 def dense_upsampling(scores: tf.Tensor, factor: int) -> tf.Tensor:
     """The classic way: a class-by-class bilinear kernel in a transposed convolution."""
     size = 2 * factor - factor % 2
-    centre = factor - 1 if size % 2 == 1 else factor - 0.5
-    triangle = 1 - np.abs(np.arange(size) - centre) / factor
+    center = factor - 1 if size % 2 == 1 else factor - 0.5
+    triangle = 1 - np.abs(np.arange(size) - center) / factor
     classes = scores.shape[-1]
     kernel = np.zeros((size, size, classes, classes), np.float32)
     for label in range(classes):
@@ -86,9 +86,9 @@ def test_convolutions_equal_those_of_slim_vgg_16():
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         # slim's fc6 has VALID padding and needs an image of at least 224x224.
         images = tf.constant(random_images(1, 224, 224), tf.float32)
-        centred = images - tf.constant([123.68, 116.78, 103.94])
+        centerd = images - tf.constant([123.68, 116.78, 103.94])
         with slim.arg_scope(slim_vgg.vgg_arg_scope()):
-            _, slim_layers = slim_vgg.vgg_16(centred, is_training=False)
+            _, slim_layers = slim_vgg.vgg_16(centerd, is_training=False)
         _, our_layers = fcn_32s(images, 21, is_training=False)
         variables = {v.op.name: v for v in tf.compat.v1.global_variables() if "/conv" in v.op.name}
         session.run(tf.compat.v1.variables_initializer(list(variables.values())))
@@ -177,7 +177,7 @@ def test_published_fusion_cuts_the_corners_of_fcn_32s(tmp_path):
     # Upsampling by 2 and by 16 is upsampling by 32 only in the middle half of each interval.
     coarse, fine = coarse_and_fine(tmp_path, "staged")
     middle = np.arange(192) % 32
-    # Interpolation runs between cell centres, which lie at 15.5 of each 32 pixels.
+    # Interpolation runs between cell centers, which lie at 15.5 of each 32 pixels.
     rows = (np.abs((middle - 15.5) % 32 - 16) < 7) & (np.arange(192) > 16) & (np.arange(192) < 175)
     columns = np.abs((np.arange(256) % 32 - 15.5) % 32 - 16) < 7
     columns &= (np.arange(256) > 16) & (np.arange(256) < 239)

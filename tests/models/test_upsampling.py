@@ -11,9 +11,9 @@ from tf_image_segmentation.models.upsampling import upsample_bilinear
 
 def classic_kernel(factor: int, classes: int) -> np.ndarray:
     size = 2 * factor - factor % 2
-    centre = factor - 1 if size % 2 == 1 else factor - 0.5
+    center = factor - 1 if size % 2 == 1 else factor - 0.5
     rows, columns = np.ogrid[:size, :size]
-    bilinear = (1 - abs(rows - centre) / factor) * (1 - abs(columns - centre) / factor)
+    bilinear = (1 - abs(rows - center) / factor) * (1 - abs(columns - center) / factor)
     kernel = np.zeros((size, size, classes, classes), np.float32)
     for label in range(classes):
         kernel[:, :, label, label] = bilinear

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from small_records import INFO
 
-from tf_image_segmentation.pages.pictures import HATCH_COLOUR, Picture, overlaid, painted, photo
-from tf_image_segmentation.visualization import IGNORE_COLOUR
+from tf_image_segmentation.pages.pictures import HATCH_COLOR, Picture, overlaid, painted, photo
+from tf_image_segmentation.visualization import IGNORE_COLOR
 
-Colours = set[tuple[int, ...]]
+Colors = set[tuple[int, ...]]
 
 
 def decoded(picture: Picture) -> np.ndarray:
@@ -23,8 +23,8 @@ def decoded(picture: Picture) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def colours(picture: np.ndarray) -> Colours:
-    return {tuple(colour) for colour in picture.reshape(-1, 3).tolist()}
+def colors(picture: np.ndarray) -> Colors:
+    return {tuple(color) for color in picture.reshape(-1, 3).tolist()}
 
 
 @pytest.mark.parametrize(
@@ -50,33 +50,33 @@ def test_a_photo_looks_like_the_image():
     assert np.abs(shown - image).mean() < 3
 
 
-def test_labels_have_the_colours_of_their_classes():
+def test_labels_have_the_colors_of_their_classes():
     labels = np.random.default_rng(0).integers(0, 3, (33, 41)).astype(np.uint8)
     expected = np.array(INFO.palette)[labels]
     np.testing.assert_array_equal(decoded(painted(labels, INFO)), expected)
 
 
-def test_shrinking_makes_no_colours_up():
+def test_shrinking_makes_no_colors_up():
     labels = np.random.default_rng(0).integers(0, 3, (700, 900)).astype(np.uint8)
-    assert colours(decoded(painted(labels, INFO))) == set(INFO.palette)
+    assert colors(decoded(painted(labels, INFO))) == set(INFO.palette)
 
 
 def test_ignored_pixels_are_hatched_and_others_are_not():
     labels = np.zeros((40, 40), np.uint8)
     labels[:, 20:] = 255
     shown = decoded(painted(labels, INFO, ignored=255))
-    assert colours(shown[:, :20]) == {INFO.palette[0]}
-    assert colours(shown[:, 20:]) == {IGNORE_COLOUR, HATCH_COLOUR}
-    assert np.mean(np.all(shown[:, 20:] == HATCH_COLOUR, axis=-1)) == 0.5
+    assert colors(shown[:, :20]) == {INFO.palette[0]}
+    assert colors(shown[:, 20:]) == {IGNORE_COLOR, HATCH_COLOR}
+    assert np.mean(np.all(shown[:, 20:] == HATCH_COLOR, axis=-1)) == 0.5
 
 
 def test_an_ignored_class_is_hatched_in_the_truth_alone():
     labels = np.ones((16, 16), np.uint8)
-    assert colours(decoded(painted(labels, INFO, ignored=1))) == {IGNORE_COLOUR, HATCH_COLOUR}
-    assert colours(decoded(painted(labels, INFO))) == {INFO.palette[1]}
+    assert colors(decoded(painted(labels, INFO, ignored=1))) == {IGNORE_COLOR, HATCH_COLOR}
+    assert colors(decoded(painted(labels, INFO))) == {INFO.palette[1]}
 
 
-def test_an_overlay_is_half_image_and_half_colours():
+def test_an_overlay_is_half_image_and_half_colors():
     image, labels = np.full((40, 60, 3), 200, np.uint8), np.zeros((40, 60), np.uint8)
     labels[:, 32:] = 1
     shown = decoded(overlaid(image, labels, INFO.palette, ignored=255)).astype(int)

@@ -112,7 +112,7 @@ def test_classes_of_another_data_set(
     ("script", "options", "words"),
     [
         ("convert_pascal_voc.py", ["--mode", 4], "error: unknown mode 4; choose from [1, 2, 3]"),
-        ("convert_pascal_voc.py", ["--classes", "cats"], "error: unknown data set 'cats'; choose"),
+        ("convert_pascal_voc.py", ["--classes", "cats"], "error: unknown dataset 'cats'; choose"),
         ("convert_pascal_voc.py", ["--num-shards", 0], "error: num_shards (0)"),
     ],
 )

@@ -25,10 +25,10 @@ def rooms(tmp_path: Path) -> Path:
     for number, split in enumerate(("train", "train", "val")):
         for folder in ("images", "masks"):
             (root / folder / split).mkdir(parents=True, exist_ok=True)
-        colour = Image.new("RGB", (24, 20), (number, 90, 90))
-        colour.save(root / "images" / split / f"{number}.png")
+        color = Image.new("RGB", (24, 20), (number, 90, 90))
+        color.save(root / "images" / split / f"{number}.png")
         Image.fromarray(255 * INSIDE).save(root / "masks" / split / f"{number}.png")
-    (root / "classes.csv").write_text("name,colour\nwall,#808080\nwindow,#0080ff\n")
+    (root / "classes.csv").write_text("name,color\nwall,#808080\nwindow,#0080ff\n")
     return root
 
 
@@ -36,7 +36,7 @@ def test_a_folder(run_script: Run, rooms: Path, tmp_path: Path) -> None:
     options = ["folder", "--root", rooms, "--output-dir", tmp_path / "out", "--workers", 1]
     result = run_script("convert_dataset.py", *options)
     assert result.returncode == 1
-    assert "0.png: has a single channel, but data set 'rooms' declares RGB masks" in result.stderr
+    assert "0.png: has a single channel, but dataset 'rooms' declares RGB masks" in result.stderr
     assert not (tmp_path / "out").exists()
     result = run_script("convert_dataset.py", *options, "--mask-encoding", "binary_255")
     assert result.returncode == 0, result.stderr
@@ -62,7 +62,7 @@ def test_the_end_of_a_conversion_says_which_classes_were_found(
     result = run_script("convert_dataset.py", "folder", *options)
     assert result.returncode == 0, result.stderr
     classes = "wall 33.3%, window 50.0%, ignored 16.7%; nowhere: door"
-    assert f"data set 'rooms', 3 classes: {classes}\n" in result.stdout
+    assert f"dataset 'rooms', 3 classes: {classes}\n" in result.stdout
     assert (
         "there is no val (only train, validation); without val it does not validate"
         in result.stdout
@@ -130,14 +130,14 @@ def test_tiff_images_of_sixteen_bits(run_script: Run, tmp_path: Path) -> None:
     result = run_script("convert_dataset.py", *options, "--intensity-range", 1000, 2000)
     assert result.returncode == 0, result.stderr
     ((image, mask, _),) = read_examples(tmp_path / "out", "train")
-    grey = np.array([[0, 0, 128], [255, 255, 0]], np.uint8)  # 127.5 goes to the even number
-    np.testing.assert_array_equal(image, np.repeat(grey[:, :, None], 3, axis=2))
+    gray = np.array([[0, 0, 128], [255, 255, 0]], np.uint8)  # 127.5 goes to the even number
+    np.testing.assert_array_equal(image, np.repeat(gray[:, :, None], 3, axis=2))
     np.testing.assert_array_equal(mask, [[0, 2, 1], [0, 0, 0]])
     assert Manifest.read(tmp_path / "out").source["intensity_range"] == [1000.0, 2000.0]
 
 
 def test_labelme_files_with_shapes_that_cannot_be_drawn(run_script: Run, tmp_path: Path) -> None:
-    root = tmp_path / "labelled"
+    root = tmp_path / "labeled"
     root.mkdir()
     Image.new("RGB", (24, 20)).save(root / "photo.png")
     for name, kind in (("a", "rectangle"), ("b", "linestrip")):

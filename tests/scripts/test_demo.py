@@ -18,7 +18,7 @@ def test_demo_walks_the_whole_road(repository, tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     for script in ("make_shapes", "convert_pascal_voc", "train_fcn8s", "evaluate", "predict"):
         assert f"$ python scripts/{script}.py" in result.stdout
-    assert "left as initialised: fcn_8s/pool3_fc/weights" in result.stdout
+    assert "left as initialized: fcn_8s/pool3_fc/weights" in result.stdout
     table = result.stdout[result.stdout.rindex("mean IoU ┃") :]
     ious = []
     for stage, model in (("fcn32s", "fcn_32s"), ("fcn16s", "fcn_16s"), ("fcn8s", "fcn_8s")):

@@ -53,7 +53,7 @@ def test_an_archive_from_a_mirror_and_what_to_run_next(run_script, tmp_path, mon
     result = run_script(SCRIPT, "chase_db1", "--url", server.url("mirror/CHASEDB1.zip"))
     assert result.returncode == 0, result.stderr
     source = get_dataset("chase_db1").source
-    for text in (source.licence, source.citation, source.home_page):
+    for text in (source.license, source.citation, source.home_page):
         assert text in result.stdout
     assert "train: 20 samples\ntest: 8 samples\n" in result.stdout
     lines = result.stdout.splitlines()
@@ -87,7 +87,7 @@ def test_what_cannot_be_downloaded_is_explained(run_script, tmp_path):
     result = run_script(SCRIPT, "drive", "--output-dir", root)
     assert result.returncode == 1
     source = get_dataset("drive").source
-    for text in (source.licence, source.citation, source.home_page, source.how_to_get):
+    for text in (source.license, source.citation, source.home_page, source.how_to_get):
         assert text in result.stdout
     for line in source.layout.splitlines():
         assert f"\n    {line}\n" in result.stdout
@@ -114,7 +114,7 @@ def test_without_files_no_data_set_is_taken_as_there(run_script, tmp_path, name,
     else:
         assert result.returncode == 1
         assert "not there" in result.stdout
-    assert f"licence: {get_dataset(name).source.licence}" in result.stdout
+    assert f"license: {get_dataset(name).source.license}" in result.stdout
 
 
 def test_bad_arguments(run_script, tmp_path, server):
@@ -128,7 +128,7 @@ def test_bad_arguments(run_script, tmp_path, server):
     assert "set aside as" in result.stderr
     # fault 28
     result = run_script(SCRIPT, "imagenet")
-    assert result.returncode == 1 and "unknown data set 'imagenet'; choose from" in result.stderr
+    assert result.returncode == 1 and "unknown dataset 'imagenet'; choose from" in result.stderr
     assert run_script(SCRIPT).returncode == 2
 
 

@@ -62,7 +62,7 @@ def test_other_classes_of_the_same_number_are_refused(evaluate, network, records
     cities = DatasetInfo("cities", ("road", "car", "sky"), ((0, 0, 0),) * 3)
     network.save(tmp_path / "cities", {"dataset": cities.to_json()})
     error = evaluate("--checkpoint", tmp_path / "cities", "--tfrecords", records)
-    assert "the checkpoint has 3 classes: road, car, sky; data set 'small' has 3: back" in error
+    assert "the checkpoint has 3 classes: road, car, sky; dataset 'small' has 3: back" in error
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_classic_records_need_the_name_of_their_data_set(
     assert f"error: {path}: records without a manifest" in error
     assert "--dataset pascal_voc" in error
     error = evaluate("--checkpoint", checkpoint, "--tfrecords", path, "--dataset", "pascal_voc")
-    assert "error: the checkpoint has 3 classes; data set 'pascal_voc' has 21" in error
+    assert "error: the checkpoint has 3 classes; dataset 'pascal_voc' has 21" in error
 
 
 @pytest.fixture
@@ -203,8 +203,8 @@ def test_another_number_of_classes_is_an_error(fails, tmp_path):
     other = Network(fcn_16s, num_classes=5, width_multiplier=0.02)
     other.save(tmp_path / "other.ckpt")
     error = fails(checkpoint=tmp_path / "other.ckpt")
-    assert "the checkpoint has 5 classes; data set 'small' has 3: background, cat" in error
-    assert "use the data set that it was trained on" in error
+    assert "the checkpoint has 5 classes; dataset 'small' has 3: background, cat" in error
+    assert "use the dataset that it was trained on" in error
 
 
 def test_missing_records_are_an_error(fails, tmp_path):  # fault 36
@@ -219,7 +219,7 @@ def test_an_unknown_split_lists_the_splits(fails):  # fault 28
 def test_records_without_labels_are_an_error(fails, tmp_path):  # fault 59
     void = [(example(8, 8, 0)[0], np.full((8, 8), 255, np.uint8))]
     folder = write_records(tmp_path / "void", {"val": void}, num_shards=1)
-    assert "no labelled pixels were counted (64 had the ignore label)" in fails(tfrecords=folder)
+    assert "no labeled pixels were counted (64 had the ignore label)" in fails(tfrecords=folder)
 
 
 def test_an_output_that_is_a_file_is_refused_at_the_start(

@@ -77,9 +77,9 @@ def rows(page):
 def mean_iou(network, pairs, **options):
     counts = np.zeros((3, 3))
     for image, mask in pairs:
-        labelled = mask != 255
+        labeled = mask != 255
         labels = predict_labels(network, image, **options)
-        np.add.at(counts, (mask[labelled], labels[labelled]), 1)
+        np.add.at(counts, (mask[labeled], labels[labeled]), 1)
     right = np.diag(counts)
     union = counts.sum(axis=1) + counts.sum(axis=0) - right
     return f"{100 * np.mean(right[union > 0] / union[union > 0]):.2f}"

@@ -92,8 +92,8 @@ def test_what_is_below_the_limit_is_not_written(export, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--dataset", "camvid"], "cat, dog [black]; data set 'camvid' has 11: sky"),
-        (["--dataset", "moon"], "unknown data set 'moon'; choose from"),
+        (["--dataset", "camvid"], "cat, dog [black]; dataset 'camvid' has 11: sky"),
+        (["--dataset", "moon"], "unknown dataset 'moon'; choose from"),
         (["--num-check-images", 0], "at least one image must be checked"),
         (["--min-equal", 200], "must be 0..100 percent"),
         (["--model", "fcn_8s"], "holds fcn_16s, not fcn_8s"),

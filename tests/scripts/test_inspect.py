@@ -61,7 +61,7 @@ def test_counts_table_and_contact_sheet(inspect: Inspect, records: Path, tmp_pat
     ]
     assert "verified: every record is whole" in result.stdout
     picture = np.asarray(Image.open(sheet))
-    # Half the image's green and half of the class colour, the four images in two rows of two.
+    # Half the image's green and half of the class color, the four images in two rows of two.
     cat = (picture[..., :2] == (125, 100)).all(-1) & (picture[..., 2] < 3)
     assert cat[: len(cat) // 2].any()
     assert cat[len(cat) // 2 :].any()
@@ -74,7 +74,7 @@ def test_a_page_with_all_figures(inspect: Inspect, records: Path, tmp_path: Path
     page = Page(path.read_text())
     assert page.row("[cat]") == ["22.50%", "3", "22.50%", "1"]
     assert next(row[1:] for row in page.rows if row[0] == "val") == ["right", "1", "-", "1", "200"]
-    # Images of 10 x 20 pixels in one colour, which is why they are not taken for copies.
+    # Images of 10 x 20 pixels in one color, which is why they are not taken for copies.
     assert "warning: small: 4 images" in result.stdout
     assert "warning: featureless: 4 images" in result.stdout
 

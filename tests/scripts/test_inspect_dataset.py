@@ -1,4 +1,4 @@
-"""The script that shows and checks a data set before it is converted, run as a user runs it."""
+"""The script that shows and checks a dataset before it is converted, run as a user runs it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_part_of_a_set_with_its_figures(inspect, streets, tmp_path):
     assert "train: 4, published 367" in result.stdout and "error" not in result.stderr
     text = Page(page.read_text()).text
     assert "warning sizes: not as many as published" in text
-    assert camvid.SOURCE.licence in text
+    assert camvid.SOURCE.license in text
     assert np.asarray(Image.open(sheet)).std() > 10
 
 
@@ -102,4 +102,4 @@ def test_options_that_make_no_sense(inspect, streets, tmp_path):
     result = inspect("camvid", "--root", streets, "--report", tmp_path)
     assert result.returncode == 1 and "name another file with --report" in result.stderr
     result = inspect("camvids", "--root", streets)
-    assert result.returncode == 1 and "unknown data set 'camvids'" in result.stderr
+    assert result.returncode == 1 and "unknown dataset 'camvids'" in result.stderr

@@ -49,8 +49,8 @@ def test_a_folder_is_predicted_as_from_python(
         with Image.open(output / f"{number}_labels.png") as labels:
             image, _ = example(40, 50 + number, seed=number)
             np.testing.assert_array_equal(labels, predict_labels(network, image, fit))
-            # Colours come along with the checkpoint.
-            assert labels.getpalette()[:9] == [part for colour in INFO.palette for part in colour]
+            # Colors come along with the checkpoint.
+            assert labels.getpalette()[:9] == [part for color in INFO.palette for part in color]
 
 
 def test_views_crf_and_probabilities_reach_the_files(run_script, checkpoint, images, tmp_path):

@@ -228,11 +228,11 @@ def test_bad_checkpoints_and_records_are_refused_before_anything_is_written(
     refused(tune(output, checkpoint=tmp_path / "no"), output, "no checkpoint there")
     Network(fcn_32s, num_classes=4, width_multiplier=0.05).save(tmp_path / "four")
     result = tune(output, checkpoint=tmp_path / "four")
-    refused(result, output, "the checkpoint has 4 classes; data set 'small' has 3")
+    refused(result, output, "the checkpoint has 4 classes; dataset 'small' has 3")
     refused(tune(output, split="test"), output, "choose from ['val']")
     void = [(example(8, 8, 0)[0], np.full((8, 8), 255, np.uint8))]
     folder = write_records(tmp_path / "void", {"val": void}, num_shards=1)
-    refused(tune(output, tfrecords=folder), output, "no labelled pixels were counted")
+    refused(tune(output, tfrecords=folder), output, "no labeled pixels were counted")
 
 
 def test_images_that_are_predicted_in_windows_are_refused(tune, tmp_path):

@@ -1,4 +1,4 @@
-"""A small data set on disk, and records made from it."""
+"""A small dataset on disk, and records made from it."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_all_classes_without_a_place_are_listed(write: Any) -> None:
 @pytest.mark.parametrize(
     ("data_sets", "words"),
     [
-        ({"pet": {}, "frm": {}}, r"pet; frm: no record folder is of this data set.*barn, pets"),
+        ({"pet": {}, "frm": {}}, r"pet; frm: no record folder is of this dataset.*barn, pets"),
         ({"pets": {"cta": None, "horse": "dog"}}, r"pets has no classes cta; horse; its classes"),
     ],
 )
@@ -102,11 +102,11 @@ def test_names_that_nothing_has_are_errors(write: Any, data_sets: Any, words: st
         ({"clases": {}}, r"unknown keys \['clases'\]; a class map has"),
         ({"name": 3}, '"name" must be a name'),
         ({"name": ""}, '"name" must be a name'),
-        ({"classes": {}}, '"classes" must be an object of names and colours'),
+        ({"classes": {}}, '"classes" must be an object of names and colors'),
         ({"classes": ["cat"]}, '"classes" must be an object'),
         ({"classes": {"": [1, 2, 3]}}, '"classes" must be an object'),
-        ({"classes": {"a": [1, 2], "b": [1, 2, 256], "c": [1, 2, 3]}}, "colours of a; b must be"),
-        ({"classes": {"a": [1, 2, True], "b": "red"}}, "colours of a; b must be"),
+        ({"classes": {"a": [1, 2], "b": [1, 2, 256], "c": [1, 2, 3]}}, "colors of a; b must be"),
+        ({"classes": {"a": [1, 2, True], "b": "red"}}, "colors of a; b must be"),
         ({"classes": {str(n): [0, 0, 0] for n in range(256)}}, "256 classes, at most 255 fit"),
         ({"ignore_label": 1}, '"ignore_label" must be a whole number from 2.*to 255, got 1'),
         ({"ignore_label": None}, '"ignore_label" must be a whole number'),

@@ -208,7 +208,7 @@ def test_all_void_masks_are_kept_counted_and_warned_about(
         manifest = quiet(info, splits, out)
     assert manifest.splits["val"].examples == 3
     assert Manifest.read(out).splits["val"].all_void == ("v1",)
-    assert "1 samples of split val have no labelled pixel" in caplog.text
+    assert "1 samples of split val have no labeled pixel" in caplog.text
 
 
 def test_an_unreadable_file_is_a_bad_sample(

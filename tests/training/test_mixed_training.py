@@ -1,4 +1,4 @@
-"""Runs on several data sets at once: what they record, how they resume, and what they refuse."""
+"""Runs on several datasets at once: what they record, how they resume, and what they refuse."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CLASS_MAP = {
 
 @pytest.fixture
 def mixed(make_config, tmp_path):
-    """mixed(run, **changes) -> a run on two data sets, as "tiny" (5 + 2) and "barn" (3, no val)."""
+    """mixed(run, **changes) -> a run on two datasets, as "tiny" (5 + 2) and "barn" (3, no val)."""
     images = tmp_path / "barn_images"
     images.mkdir()
     samples = []

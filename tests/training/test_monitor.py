@@ -42,7 +42,7 @@ def test_truth_and_prediction_are_painted_in_the_palette(config, shown):
     assert picture.shape == (40, 3 * 48, 3)
     np.testing.assert_array_equal(picture[:, :48], image)
     np.testing.assert_array_equal(picture[:, 48:96], colorize(mask, records.info.palette))
-    painted = {tuple(colour) for colour in picture[:, 96:].reshape(-1, 3).tolist()}
+    painted = {tuple(color) for color in picture[:, 96:].reshape(-1, 3).tolist()}
     assert painted <= set(records.info.palette)
 
 

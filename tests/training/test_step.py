@@ -26,7 +26,7 @@ from tf_image_segmentation.training.step import TrainingStep
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (4, 32, 64, 3)).astype(np.float32)
 masks = rng.integers(0, 3, (4, 32, 64)).astype(np.uint8)
-masks[0] = 255  # replicas see different numbers of labelled pixels
+masks[0] = 255  # replicas see different numbers of labeled pixels
 masks[1, 4:] = 255
 
 
@@ -75,7 +75,7 @@ def test_weight_decay_is_part_of_the_loss_and_shrinks_weights_only():
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(list(network.variables_by_name.values()))
     step = TrainingStep(network, optimizer, 255, weight_decay=0.5)
-    # Without a labelled pixel there is nothing but the decay.
+    # Without a labeled pixel there is nothing but the decay.
     loss = step(tf.zeros([1, 32, 32, 3]), tf.fill([1, 32, 32], np.uint8(255)))
     squares = sum((v.astype(np.float64) ** 2).sum() for n, v in before.items() if "weights" in n)
     np.testing.assert_allclose(loss, 0.5 * squares / 2, rtol=1e-5)

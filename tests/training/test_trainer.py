@@ -131,7 +131,7 @@ def test_records_without_a_manifest_need_their_classes_named(make_config):
     config = make_config()
     records = config.run_dir.parent / "train.tfrecords"
     shutil.copy(open_records(config.tfrecords, "train").files[0], records)
-    with pytest.raises(DataError, match="name the data set with --dataset"):
+    with pytest.raises(DataError, match="name the dataset with --dataset"):
         run_quietly(replace(config, tfrecords=str(records)))
     assert not config.run_dir.exists()
 
@@ -163,7 +163,7 @@ def test_what_cannot_train_is_found_at_the_start(make_config):
     # fault 54
     config = make_config()
     with pytest.raises(
-        DataError, match=r"batch size 6 must be .* not larger than the data set of 5"
+        DataError, match=r"batch size 6 must be .* not larger than the dataset of 5"
     ):
         run_quietly(make_config(batch_size=6))
     with pytest.raises(DataError, match=r"multiples of 32, for example 96x64, got 100x64"):
@@ -209,7 +209,7 @@ def test_stages_start_from_one_another(make_config, capsys):
     first = make_config("32").run_dir / "model" / "best"
     config = make_config("16", model="fcn_16s", init_checkpoint=str(first))
     run_quietly(config)
-    assert "left as initialised: fcn_16s/pool4_fc/weights" in capsys.readouterr().out
+    assert "left as initialized: fcn_16s/pool4_fc/weights" in capsys.readouterr().out
     eighth = make_config(
         "8", model="fcn_8s", init_checkpoint=str(config.run_dir / "model" / "best")
     )

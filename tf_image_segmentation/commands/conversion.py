@@ -1,4 +1,4 @@
-"""What the scripts that convert a data set share: their options, and what they print at the end."""
+"""What the scripts that convert a dataset share: their options, and what they print at the end."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run_conversion(
 
     Args:
         arguments: the parsed command line.
-        info: the data set's description.
+        info: the dataset's description.
         samples_by_split: samples of each split.
         source: facts for the manifest.
 
@@ -101,7 +101,7 @@ def _class_line(manifest: Manifest) -> str:
     present = [f"{name} {count / sum(pixels):.1%}" for name, count in named if count]
     absent = [name for name, count in named[:-1] if not count]
     nowhere = f"; nowhere: {_some(absent)}" if absent else ""
-    return f"data set {info.name!r}, {info.num_classes} classes: {_some(present)}{nowhere}"
+    return f"dataset {info.name!r}, {info.num_classes} classes: {_some(present)}{nowhere}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Which data set a script reads: its name, its root, and how its masks store classes."""
+"""Which dataset a script reads: its name, its root, and how its masks store classes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS
 def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options that `chosen_dataset` reads."""
     add = parser.add_argument
-    add("name", metavar="NAME", help="data set, one of: " + ", ".join(dataset_names()))
-    add(
-        "--root", type=Path, required=True, help="folder of the data set; for csv also the CSV file"
-    )
+    add("name", metavar="NAME", help="dataset, one of: " + ", ".join(dataset_names()))
+    add("--root", type=Path, required=True, help="folder of the dataset; for csv also the CSV file")
     add(
         "--dataset-name",
         help="name that class maps and reports know it by; None takes NAME, and for one's own data "
@@ -25,18 +23,18 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--mask-encoding",
         choices=sorted(MASK_ENCODINGS),
-        help="how masks store classes; None is as the data set says",
+        help="how masks store classes; None is as the dataset says",
     )
 
 
 def chosen_dataset(arguments: argparse.Namespace) -> tuple[Dataset, DatasetInfo, list[str]]:
-    """Returns the data set, its description and its splits.
+    """Returns the dataset, its description and its splits.
 
     One's own data is described without sizes of splits, because those that were found are no
     published ones to compare with.
 
     Raises:
-        DataError: there is no such data set, or its root is not as it must be.
+        DataError: there is no such dataset, or its root is not as it must be.
     """
     dataset = get_dataset(arguments.name)
     info = dataset.describe(arguments.root)

@@ -1,4 +1,4 @@
-"""What the script that downloads data sets does and says."""
+"""What the script that downloads datasets does and says."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tf_image_segmentation.errors import DataError
 
 
 def print_terms(dataset: Dataset) -> None:
-    """Prints name, home page, licence and what to cite."""
+    """Prints name, home page, license and what to cite."""
     source = dataset.source
-    fields = {"home page": source.home_page, "licence": source.licence, "cite": source.citation}
+    fields = {"home page": source.home_page, "license": source.license, "cite": source.citation}
     print(dataset.name)
     for name, text in fields.items():
         if text:
@@ -24,7 +24,7 @@ def print_terms(dataset: Dataset) -> None:
 
 
 def get_files(dataset: Dataset, root: Path, url: str | None, base_url: str | None) -> None:
-    """Downloads the archives of a data set, or prints what to fetch and where to put it.
+    """Downloads the archives of a dataset, or prints what to fetch and where to put it.
 
     Args:
         dataset: what to get.
@@ -39,7 +39,7 @@ def get_files(dataset: Dataset, root: Path, url: str | None, base_url: str | Non
     if url is not None and len(source.archives) != 1:
         names = ", ".join(archive.name for archive in source.archives) or "none"
         raise DataError(
-            f"--url is for data sets of one archive, and {dataset.name!r} has "
+            f"--url is for datasets of one archive, and {dataset.name!r} has "
             f"{len(source.archives)} ({names}); use --base-url for a folder that holds them"
         )
     for archive in source.archives:

@@ -47,7 +47,7 @@ def chosen_report(
     Args:
         args: the parsed command line.
         facts: model, checkpoint, split, number of images and options, as JSON types.
-        info: the data set.
+        info: the dataset.
         crf: what `chosen_prediction` returned.
 
     Raises:

@@ -68,7 +68,7 @@ def write_outputs(
         arguments: the parsed command line.
         source: what was inspected.
         inspection: what was found; the page needs it.
-        dataset_source: where the data set comes from, None where it is not known.
+        dataset_source: where the dataset comes from, None where it is not known.
         where: the folder or file that was inspected.
     """
     from tf_image_segmentation.inspection.contact_sheet import write_contact_sheet

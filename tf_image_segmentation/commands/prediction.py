@@ -37,7 +37,7 @@ def add_prediction_options(parser: argparse.ArgumentParser) -> None:
         metavar="SIDE",
         help="images of more than twice this square are predicted in overlapping windows",
     )
-    add("--overlap", type=int, default=256, help="pixels that neighbouring windows share")
+    add("--overlap", type=int, default=256, help="pixels that neighboring windows share")
     add(
         "--crf",
         nargs="*",

@@ -93,10 +93,10 @@ def _parser(model: str, description: str) -> argparse.ArgumentParser:
         "type of the convolutions; weights and loss stay float32",
         choices=COMPUTE_DTYPES,
     )
-    override("--color-distortion", "random colour changes", choices=COLOR_DISTORTIONS)
+    override("--color-distortion", "random color changes", choices=COLOR_DISTORTIONS)
     override(
         "--new-layers",
-        "layers that may start as initialised, where --init-checkpoint lacks them or has another "
+        "layers that may start as initialized, where --init-checkpoint lacks them or has another "
         "shape, such as fc8 for other classes",
         nargs="*",
         metavar="LAYER",
@@ -110,7 +110,7 @@ def _parser(model: str, description: str) -> argparse.ArgumentParser:
         default="default",
         help="one device, all GPUs of this machine, or the workers that TF_CONFIG or Slurm name",
     )
-    add("--dataset", help="registered data set, for records without a manifest")
+    add("--dataset", help="registered dataset, for records without a manifest")
     add("--seed", type=int, default=0, help="decides everything that is random")
     add(
         "--resume",

@@ -66,7 +66,7 @@ class SearchFolder:
         self._read()
 
     def empty_matrix(self) -> ConfusionMatrix:
-        """Returns a matrix of the data set's classes that has counted nothing."""
+        """Returns a matrix of the dataset's classes that has counted nothing."""
         return ConfusionMatrix(*self._classes)
 
     def add(self, number: int, trial: Trial, part: str, score: Score) -> None:
@@ -129,8 +129,8 @@ def open_folder(
     Args:
         path: made if missing.
         identity: all that the scores depend on, as JSON types.
-        num_classes: of the data set.
-        ignore_label: of the data set.
+        num_classes: of the dataset.
+        ignore_label: of the dataset.
 
     Raises:
         DataError: another process has it, it holds another search or other files, or a line of it

@@ -35,7 +35,7 @@ def survey(records: Records, info: DatasetInfo, views: Views) -> Survey:
     """Reads all records once, so that what is wrong with them shows before hours are spent.
 
     Raises:
-        DataError: a record is damaged, a mask holds an id that is no class, there is no labelled
+        DataError: a record is damaged, a mask holds an id that is no class, there is no labeled
             pixel, or an image is so large that it would be predicted, and refined, in windows.
     """
     image_ids, pixels = [], 0
@@ -51,11 +51,11 @@ def survey(records: Records, info: DatasetInfo, views: Views) -> Survey:
             matrix.update(mask, np.zeros_like(mask))
         except ValueError as error:
             raise DataError(
-                f"{records.files[0].parent}: image {image_id}: {error}; convert the data set again"
+                f"{records.files[0].parent}: image {image_id}: {error}; convert the dataset again"
             ) from error
         image_ids.append(image_id)
         pixels += mask.size
-    matrix.metrics()  # raises where nothing is labelled
+    matrix.metrics()  # raises where nothing is labeled
     return Survey(tuple(image_ids), pixels)
 
 

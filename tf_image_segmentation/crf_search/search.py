@@ -182,7 +182,7 @@ def search(
         progress: whether a progress bar is shown.
 
     Raises:
-        DataError: a prediction cannot be read, no searched pixel is labelled, pydensecrf is not
+        DataError: a prediction cannot be read, no searched pixel is labeled, pydensecrf is not
             installed, or a worker died.
     """
     done = sum(folder.scores[key].images for key in folder.scores if key[0] < len(trials))
@@ -198,5 +198,5 @@ def search(
     key = parts.held_out.name
     held_out = {n: folder.scores[n, key] for n in compared if (n, key) in folder.scores}
     if not all(score.matrix.matrix.any() for score in held_out.values()):
-        held_out = {}  # nothing is labelled there
+        held_out = {}  # nothing is labeled there
     return Result(trials, ranking, searched, held_out)

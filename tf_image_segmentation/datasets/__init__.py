@@ -1,4 +1,4 @@
-"""Data sets on disk: what exists. Importing this package registers every data set."""
+"""Datasets on disk: what exists. Importing this package registers every dataset."""
 
 from tf_image_segmentation.datasets import (
     ade20k,

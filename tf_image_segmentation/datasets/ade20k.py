@@ -26,7 +26,7 @@ INFO = DatasetInfo(
 
 SOURCE = Source(
     home_page="http://sceneparsing.csail.mit.edu/",
-    licence="images for non-commercial research and education, annotations BSD-3-Clause",
+    license="images for non-commercial research and education, annotations BSD-3-Clause",
     citation="Zhou et al., Scene Parsing through ADE20K Dataset, CVPR 2017",
     layout=f"""\
 {FOLDER}/images/{{training,validation}}/<id>.jpg        images

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tf_image_segmentation.datasets.class_table import class_table
 
 # The first name of each line of the benchmark's objectInfo150.txt, most frequent class first, with
-# the benchmark's colours. Road and skyscraper share theirs.
+# the benchmark's colors. Road and skyscraper share theirs.
 CLASS_NAMES, PALETTE = class_table(
     """\
 wall 120 120 120

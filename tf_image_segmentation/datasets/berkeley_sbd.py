@@ -22,7 +22,7 @@ INFO = replace(pascal_voc.INFO, name="berkeley_sbd", splits={"train": 8498, "val
 
 SOURCE = Source(
     home_page="http://home.bharathh.info/pubs/codes/SBD/download.html",
-    licence="images under the terms of Flickr, for research",
+    license="images under the terms of Flickr, for research",
     citation="Hariharan et al., Semantic Contours from Inverse Detectors, ICCV 2011",
     layout="""\
 benchmark_RELEASE/dataset/{train,val}.txt   ids

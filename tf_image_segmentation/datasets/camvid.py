@@ -50,7 +50,7 @@ INFO = DatasetInfo(
 
 SOURCE = Source(
     home_page="http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid/",
-    licence="research only",
+    license="research only",
     citation="Brostow et al., Semantic object classes in video, Pattern Recognition Letters 2009; "
     "11 classes as in Badrinarayanan et al., SegNet, PAMI 2017",
     layout="""\

@@ -1,4 +1,4 @@
-"""CamVid as it was released: 960 x 720 frames with 32 colours, 31 classes and void."""
+"""CamVid as it was released: 960 x 720 frames with 32 colors, 31 classes and void."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tf_image_segmentation.errors import DataError
 IMAGES, MASKS = "701_StillsRaw_full", "LabeledApproved_full"
 
 # label_colors.txt of the release, in its order, without "Void".
-_NAMES, _COLOURS = class_table(
+_NAMES, _COLORS = class_table(
     """\
 animal 64 128 64
 archway 192 0 128
@@ -54,16 +54,16 @@ wall 64 192 0"""
 INFO = DatasetInfo(
     name="camvid_32",
     class_names=_NAMES,
-    palette=_COLOURS,
+    palette=_COLORS,
     ignore_label=255,
     splits={"train": 367, "val": 101, "test": 233},
     mask_encoding="rgb",
-    void_colours=((0, 0, 0),),
+    void_colors=((0, 0, 0),),
 )
 
 SOURCE = Source(
     home_page="http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid/",
-    licence="research only",
+    license="research only",
     citation="Brostow et al., Semantic object classes in video, Pattern Recognition Letters 2009",
     layout=f"""\
 {IMAGES}/<name>.png       images, 720 x 960
@@ -87,7 +87,7 @@ SOURCE = Source(
 def _split(name: str) -> str:
     """Returns the split of a frame, as SegNet's lists divide the four sequences.
 
-    "test" is Seq05VD and the second half of 0001TP, "val" the part of 0016E5 that was labelled at
+    "test" is Seq05VD and the second half of 0001TP, "val" the part of 0016E5 that was labeled at
     15 frames a second, "train" all the rest. Numbers have five or six digits, always as many in a
     sequence, so that names compare as numbers do.
     """

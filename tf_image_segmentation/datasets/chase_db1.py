@@ -14,7 +14,7 @@ from tf_image_segmentation.datasets.source import Archive, Source
 CHILDREN = {"train": range(1, 11), "test": range(11, 15)}
 
 # 960 x 999 pixels. Masks of the first observer (1stHO), PNGs of one bit in the release and of 0 and
-# 255 where other programs have saved them again. Everything is labelled: the black surround of
+# 255 where other programs have saved them again. Everything is labeled: the black surround of
 # the round field of view is background, and no file says where it begins.
 INFO = DatasetInfo(
     name="chase_db1",
@@ -29,7 +29,7 @@ INFO = DatasetInfo(
 SOURCE = Source(
     home_page="https://researchinnovation.kingston.ac.uk/en/datasets/"
     "chasedb1-retinal-vessel-reference-dataset-4/",
-    licence="CC BY 4.0",
+    license="CC BY 4.0",
     citation="Fraz et al., An ensemble classification-based approach applied to retinal blood "
     "vessel segmentation, IEEE Transactions on Biomedical Engineering 2012",
     layout="""\

@@ -32,7 +32,7 @@ INFO = DatasetInfo(
 
 SOURCE = Source(
     home_page="https://www.cityscapes-dataset.com/",
-    licence="non-commercial research and teaching",
+    license="non-commercial research and teaching",
     citation="Cordts et al., The Cityscapes Dataset for Semantic Urban Scene Understanding, "
     "CVPR 2016",
     layout="""\
@@ -45,7 +45,7 @@ gtFine/{train,val}/<city>/<city>_<sequence>_<frame>_gtFine_labelIds.png    masks
 
 def _cities(folder: Path) -> set[str]:
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder; check the data set's root")
+        raise DataError(f"{folder}: there is no such folder; check the dataset's root")
     return {city.name for city in folder.iterdir() if city.is_dir() and city.name[0] != "."}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tf_image_segmentation.datasets.class_table import class_table
 
-# The classes that are evaluated, in the order of their train ids, with the authors' colours.
+# The classes that are evaluated, in the order of their train ids, with the authors' colors.
 CLASS_NAMES, PALETTE = class_table(
     """\
 road 128 64 128

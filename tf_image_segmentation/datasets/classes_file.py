@@ -1,4 +1,4 @@
-"""The classes of a data set of one's own: classes.csv."""
+"""The classes of a dataset of one's own: classes.csv."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from tf_image_segmentation.datasets.csv_tables import Row, read_table
-from tf_image_segmentation.datasets.dataset import VOID_COLOURS, DatasetInfo
-from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
+from tf_image_segmentation.datasets.dataset import VOID_COLORS, DatasetInfo
+from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
 
 CLASSES_FILE = "classes.csv"
@@ -20,31 +20,31 @@ _MOST_CLASSES = 256
 _DEFAULT_IGNORE_LABEL = 255
 _LARGEST_ID = 2**31 - 1
 _CHANNELS = (("red", "green", "blue"), ("r", "g", "b"))
-_COLOUR_COLUMNS = ("colour", "color")
+_COLOR_COLUMNS = ("color", "colour")
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 _Value = TypeVar("_Value")
 
 
 def read_classes(path: Path, dataset: str) -> DatasetInfo:
     """Reads which classes there are and how masks store them.
 
-    Columns: ``name``; ``id``, the value that masks store; a colour as ``red``, ``green``, ``blue``
-    (or ``r``, ``g``, ``b``), or as ``colour`` (or ``color``), written ``#ff8000`` or
+    Columns: ``name``; ``id``, the value that masks store; a color as ``red``, ``green``, ``blue``
+    (or ``r``, ``g``, ``b``), or as ``color`` (or ``color``), written ``#ff8000`` or
     ``255 128 0``. Others are not read. What there is decides the mask encoding:
 
     - ids 0 to n - 1: ``"index"``; classes are in the order of their ids. With a row for ignored
       pixels, whose id is then the ignore label, ``"index_with_void"``: 255 is no foreground.
     - other ids: ``"label_map"``; they become 0 to n - 1 in the order of the file.
-    - colours alone: ``"rgb"``, in the order of the file.
+    - colors alone: ``"rgb"``, in the order of the file.
     - names alone: ``"index"``, in the order of the file.
 
-    The ignore label is 255 unless such a row says otherwise. Without colours, the classes have
-    those of the VOC colour map.
+    The ignore label is 255 unless such a row says otherwise. Without colors, the classes have
+    those of the VOC color map.
 
     Args:
         path: the file.
-        dataset: name of the data set.
+        dataset: name of the dataset.
 
     Returns:
         The description, without splits.
@@ -62,16 +62,16 @@ def read_classes(path: Path, dataset: str) -> DatasetInfo:
     classes = [row for row in rows if not is_ignored(row.fields["name"])]
     void = [row for row in rows if is_ignored(row.fields["name"])]
     _check_counts(path, classes, void)
-    ids, colours = (
+    ids, colors = (
         _all_or_none(path, classes, _id, "id"),
-        _all_or_none(path, classes, _colour, "colour"),
+        _all_or_none(path, classes, _color, "color"),
     )
     _check_unlike(path, classes + void, _id, "id")
     if ids:
-        return _with_ids(path, dataset, classes, ids, colours, void)
-    if colours:
-        return _with_colours(path, dataset, classes, colours, void)
-    return _info(dataset, classes, colours)
+        return _with_ids(path, dataset, classes, ids, colors, void)
+    if colors:
+        return _with_colors(path, dataset, classes, colors, void)
+    return _info(dataset, classes, colors)
 
 
 def is_ignored(name: str) -> bool:
@@ -84,7 +84,7 @@ def _with_ids(
     dataset: str,
     classes: list[Row],
     ids: list[int],
-    colours: list[Colour],
+    colors: list[Color],
     void: list[Row],
 ) -> DatasetInfo:
     ignored = _all_or_none(path, void, _id, "id")
@@ -96,32 +96,32 @@ def _with_ids(
         return _info(
             dataset,
             [classes[place] for place in order],
-            [colours[place] for place in order] if colours else [],
+            [colors[place] for place in order] if colors else [],
             ignore_label=None if ignore_label < len(ids) else ignore_label,
             mask_encoding="index_with_void" if ignored else "index",
         )
     label_map = {stored: label for label, stored in enumerate(ids)}
     label_map |= dict.fromkeys(ignored, _DEFAULT_IGNORE_LABEL)
-    return _info(dataset, classes, colours, mask_encoding="label_map", label_map=label_map)
+    return _info(dataset, classes, colors, mask_encoding="label_map", label_map=label_map)
 
 
-def _with_colours(
-    path: Path, dataset: str, classes: list[Row], colours: list[Colour], void: list[Row]
+def _with_colors(
+    path: Path, dataset: str, classes: list[Row], colors: list[Color], void: list[Row]
 ) -> DatasetInfo:
-    _check_unlike(path, classes + void, _colour, "colour")
-    ignored = _all_or_none(path, void, _colour, "colour")
+    _check_unlike(path, classes + void, _color, "color")
+    ignored = _all_or_none(path, void, _color, "color")
     if void and not ignored:
-        raise DataError(f"{path}: line {void[0].line} needs the colour that marks ignored pixels")
-    void_colours = tuple(ignored) or VOID_COLOURS
-    return _info(dataset, classes, colours, mask_encoding="rgb", void_colours=void_colours)
+        raise DataError(f"{path}: line {void[0].line} needs the color that marks ignored pixels")
+    void_colors = tuple(ignored) or VOID_COLORS
+    return _info(dataset, classes, colors, mask_encoding="rgb", void_colors=void_colors)
 
 
-def _info(dataset: str, classes: list[Row], colours: list[Colour], **more: object) -> DatasetInfo:
+def _info(dataset: str, classes: list[Row], colors: list[Color], **more: object) -> DatasetInfo:
     default = _DEFAULT_IGNORE_LABEL if len(classes) < _MOST_CLASSES else None
     return DatasetInfo(
         name=dataset,
         class_names=tuple(row.fields["name"] for row in classes),
-        palette=tuple(colours) or voc_colour_map(len(classes)),
+        palette=tuple(colors) or voc_color_map(len(classes)),
         **{"ignore_label": default, **more},  # type: ignore[arg-type]
     )
 
@@ -196,19 +196,19 @@ def _id(path: Path, row: Row) -> int | None:
     return int(text)
 
 
-def _colour(path: Path, row: Row) -> Colour | None:
-    written = [row.fields[name] for name in _COLOUR_COLUMNS if row.fields.get(name)]
+def _color(path: Path, row: Row) -> Color | None:
+    written = [row.fields[name] for name in _COLOR_COLUMNS if row.fields.get(name)]
     for names in _CHANNELS:
         channels = [row.fields.get(name, "") for name in names]
         written += [" ".join(channels)] if any(channels) else []
     if not written:
         return None
     if len(written) > 1:
-        raise DataError(f"{path}: line {row.line} has two colours; keep one way to write them")
-    return _parse_colour(path, row.line, written[0])
+        raise DataError(f"{path}: line {row.line} has two colors; keep one way to write them")
+    return _parse_color(path, row.line, written[0])
 
 
-def _parse_colour(path: Path, line: int, text: str) -> Colour:
+def _parse_color(path: Path, line: int, text: str) -> Color:
     if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
         red, green, blue = bytes.fromhex(text[1:])
         return red, green, blue
@@ -216,6 +216,6 @@ def _parse_colour(path: Path, line: int, text: str) -> Colour:
     if len(parts) == 3 and all(re.fullmatch("[0-9]{1,3}", p) and int(p) < 256 for p in parts):
         return int(parts[0]), int(parts[1]), int(parts[2])
     raise DataError(
-        f"{path}: line {line} has the colour {text!r}; write it as '#ff8000', as '255 128 0', or "
+        f"{path}: line {line} has the color {text!r}; write it as '#ff8000', as '255 128 0', or "
         "in columns red, green and blue of 0 to 255"
     )

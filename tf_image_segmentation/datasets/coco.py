@@ -1,4 +1,4 @@
-"""A data set of one's own in the format of COCO: polygons and run lengths in JSON files."""
+"""A dataset of one's own in the format of COCO: polygons and run lengths in JSON files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tf_image_segmentation.datasets.lists import list_files
 from tf_image_segmentation.datasets.relative_paths import resolve_named
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.datasets.split_files import warn_of_unnamed
-from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
+from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
 
 NAME = "coco"
@@ -23,7 +23,7 @@ BACKGROUND = "background"
 
 SOURCE = Source(
     home_page="https://cocodataset.org",
-    licence="that of your images",
+    license="that of your images",
     citation="Lin et al., Microsoft COCO: Common objects in context, ECCV 2014, for the format",
     layout="""\
 annotations/[instances_]<split>.json          of the kind "instances"; train2017 is the split train
@@ -52,7 +52,7 @@ def describe(root: Path) -> DatasetInfo:
         )
     _warn_of_unlisted(Path(root), files)
     sizes = {split: len(file.images) for split, file in files.items()}
-    palette = voc_colour_map(len(names))
+    palette = voc_color_map(len(names))
     # Masks are drawn here, so that 255 means one thing, however few classes there are.
     return DatasetInfo(NAME, tuple(names), palette, IGNORE_LABEL, sizes, "index_with_void")
 

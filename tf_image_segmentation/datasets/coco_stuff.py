@@ -9,18 +9,18 @@ from tf_image_segmentation.datasets.coco_stuff_classes import CLASS_NAMES, LABEL
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, register
 from tf_image_segmentation.datasets.lists import paired_splits
 from tf_image_segmentation.datasets.source import Archive, Source
-from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
+from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 
 _FOLDERS = {"train": "train2017", "val": "val2017"}
-_COLOURS = voc_colour_map()
+_COLORS = voc_color_map()
 
-# The pixel maps hold label id - 1, 0 to 181, and 255 where nothing is labelled; the values of the
+# The pixel maps hold label id - 1, 0 to 181, and 255 where nothing is labeled; the values of the
 # 11 dropped classes do not occur. No palette is published that tells all classes apart (the
-# authors' tools paint all things black), so that these are the VOC colours of the label ids.
+# authors' tools paint all things black), so that these are the VOC colors of the label ids.
 INFO = DatasetInfo(
     name="coco_stuff",
     class_names=CLASS_NAMES,
-    palette=tuple(_COLOURS[label_id] for label_id in LABEL_IDS),
+    palette=tuple(_COLORS[label_id] for label_id in LABEL_IDS),
     ignore_label=255,
     splits={"train": 118287, "val": 5000},
     mask_encoding="label_map",
@@ -29,7 +29,7 @@ INFO = DatasetInfo(
 
 SOURCE = Source(
     home_page="https://github.com/nightrome/cocostuff",
-    licence="annotations CC BY 4.0, images under the terms of Flickr",
+    license="annotations CC BY 4.0, images under the terms of Flickr",
     citation="Caesar et al., COCO-Stuff: Thing and Stuff Classes in Context, CVPR 2018",
     layout="""\
 images/{train2017,val2017}/<12 digits>.jpg        images, sides up to 640 pixels

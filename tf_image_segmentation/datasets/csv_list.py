@@ -1,4 +1,4 @@
-"""A data set of one's own: pairs of image and mask, a line each in a CSV file."""
+"""A dataset of one's own: pairs of image and mask, a line each in a CSV file."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LIST_FILE = "dataset.csv"
 
 SOURCE = Source(
     home_page="docs/your_own_data.md",
-    licence="that of your images",
+    license="that of your images",
     citation="none",
     layout="""\
 dataset.csv   columns image, mask and, if wanted, split and id; the root may be this file itself,
               under any name
-classes.csv   beside it: columns name and, if wanted, id and colour""",
+classes.csv   beside it: columns name and, if wanted, id and color""",
     how_to_get="Write a line for each pair, with paths relative to the CSV file.",
 )
 

@@ -22,8 +22,8 @@ SEQUENCE_ENDS = (
 # validate, 27 to 29 test.
 FRAMES = {"train": range(1, 479), "val": range(479, 547), "test": range(547, 613)}
 
-# 288 x 384 pixels, one polyp or more in each. Masks are black and white, some as RGB and with greys
-# at the borders; everything is labelled.
+# 288 x 384 pixels, one polyp or more in each. Masks are black and white, some as RGB and with grays
+# at the borders; everything is labeled.
 INFO = DatasetInfo(
     name="cvc_clinicdb",
     class_names=("background", "polyp"),
@@ -35,7 +35,7 @@ INFO = DatasetInfo(
 
 SOURCE = Source(
     home_page="https://polyp.grand-challenge.org/CVCClinicDB/",
-    licence="research and education only",
+    license="research and education only",
     citation="Bernal et al., WM-DOVA maps for accurate polyp highlighting in colonoscopy: "
     "Validation vs. saliency maps from physicians, Computerized Medical Imaging and Graphics 2015",
     layout="""\

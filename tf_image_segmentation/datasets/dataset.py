@@ -1,4 +1,4 @@
-"""What a data set is: its description, its samples, and the registry of known data sets.
+"""What a dataset is: its description, its samples, and the registry of known datasets.
 
 Nothing here imports TensorFlow, so that worker processes of a conversion start at once.
 """
@@ -15,13 +15,13 @@ import numpy as np
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
 
-VOID_COLOURS = ((255, 255, 255), (224, 224, 192))
-"""White, and entry 255 of the VOC colour map: void in a colour mask, unless a class has them."""
+VOID_COLORS = ((255, 255, 255), (224, 224, 192))
+"""White, and entry 255 of the VOC color map: void in a color mask, unless a class has them."""
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Describes a data set: everything about it that does not depend on where it lies.
+    """Describes a dataset: everything about it that does not depend on where it lies.
 
     Attributes:
         name: registry name, for example ``"pascal_voc"``.
@@ -32,7 +32,7 @@ class DatasetInfo:
         mask_encoding: how the mask files store classes, a name in `mask_encodings`.
         label_map: for the encoding ``"label_map"``, the class id or the ignore label of each value
             that the mask files may hold; empty for the others.
-        void_colours: for the encoding ``"rgb"`` with an ignore label, the colours that mean it.
+        void_colors: for the encoding ``"rgb"`` with an ignore label, the colors that mean it.
     """
 
     name: str
@@ -42,13 +42,13 @@ class DatasetInfo:
     splits: Mapping[str, int] = field(default_factory=dict)
     mask_encoding: str = "index"
     label_map: Mapping[int, int] = field(default_factory=dict)
-    void_colours: tuple[tuple[int, int, int], ...] = VOID_COLOURS
+    void_colors: tuple[tuple[int, int, int], ...] = VOID_COLORS
 
     def __post_init__(self) -> None:
         if len(self.class_names) != len(self.palette):
             raise ValueError(
-                f"data set {self.name!r} has {len(self.class_names)} class names but "
-                f"{len(self.palette)} palette colours; give one colour for each class"
+                f"dataset {self.name!r} has {len(self.class_names)} class names but "
+                f"{len(self.palette)} palette colors; give one color for each class"
             )
 
     @property
@@ -57,7 +57,7 @@ class DatasetInfo:
         return len(self.class_names)
 
     def check_model(self, num_classes: int, class_names: tuple[str, ...] | None) -> None:
-        """Raises a DataError unless a model's classes, as far as known, are the data set's.
+        """Raises a DataError unless a model's classes, as far as known, are the dataset's.
 
         Args:
             num_classes: of the model.
@@ -67,8 +67,8 @@ class DatasetInfo:
             return
         known = f": {', '.join(class_names)}" if class_names else ""
         raise DataError(
-            f"the checkpoint has {num_classes} classes{known}; data set {self.name!r} has "
-            f"{self.num_classes}: {', '.join(self.class_names)}; use the data set that it was "
+            f"the checkpoint has {num_classes} classes{known}; dataset {self.name!r} has "
+            f"{self.num_classes}: {', '.join(self.class_names)}; use the dataset that it was "
             "trained on"
         )
 
@@ -77,15 +77,15 @@ class DatasetInfo:
         return {
             "name": self.name,
             "class_names": list(self.class_names),
-            "palette": [list(colour) for colour in self.palette],
+            "palette": [list(color) for color in self.palette],
             "ignore_label": self.ignore_label,
             "splits": dict(self.splits),
             "mask_encoding": self.mask_encoding,
             # Keys of JSON objects are text, so these are pairs.
             **({"label_map": sorted(self.label_map.items())} if self.label_map else {}),
             **(
-                {"void_colours": [list(colour) for colour in self.void_colours]}
-                if self.void_colours != VOID_COLOURS
+                {"void_colors": [list(color) for color in self.void_colors]}
+                if self.void_colors != VOID_COLORS
                 else {}
             ),
         }
@@ -101,8 +101,10 @@ class DatasetInfo:
             splits=dict(fields["splits"]),
             mask_encoding=fields["mask_encoding"],
             label_map={int(stored): int(label) for stored, label in fields.get("label_map", ())},
-            void_colours=tuple(
-                (int(r), int(g), int(b)) for r, g, b in fields.get("void_colours", VOID_COLOURS)
+            void_colors=tuple(
+                # Version 0.1 spelled the key in another way.
+                (int(r), int(g), int(b))
+                for r, g, b in fields.get("void_colors", fields.get("void_colours", VOID_COLORS))
             ),
         )
 
@@ -122,7 +124,7 @@ class Sample:
     """One image with its mask, both still on disk.
 
     Attributes:
-        image_id: unique within the data set; becomes ``image/filename`` in the records.
+        image_id: unique within the dataset; becomes ``image/filename`` in the records.
         image: path of the image file, JPEG or PNG unless ``read_image`` reads it.
         mask: path of the mask file.
         read_image: reads an image of another format into a uint8 or uint16 array, [height, width]
@@ -146,7 +148,7 @@ DescribeFunction = Callable[[Path], DatasetInfo]
 
 @dataclass(frozen=True)
 class Dataset:
-    """A registered data set.
+    """A registered dataset.
 
     Attributes:
         name: its registry name.
@@ -165,10 +167,10 @@ class Dataset:
 
     @property
     def info(self) -> DatasetInfo:
-        """The description, for a data set whose classes are known without its files."""
+        """The description, for a dataset whose classes are known without its files."""
         if self.fixed_info is None:
             raise DataError(
-                f"the classes of data set {self.name!r} are those of the folder that it describes; "
+                f"the classes of dataset {self.name!r} are those of the folder that it describes; "
                 "use records that were converted from it, whose manifest names them"
             )
         return self.fixed_info
@@ -190,7 +192,7 @@ def register(info: DatasetInfo, source: Source) -> Callable[[SamplesFunction], S
 def register_described(
     name: str, source: Source, describe: DescribeFunction
 ) -> Callable[[SamplesFunction], SamplesFunction]:
-    """Registers a data set whose classes and splits ``describe(root)`` finds below its root."""
+    """Registers a dataset whose classes and splits ``describe(root)`` finds below its root."""
 
     def add(samples: SamplesFunction) -> SamplesFunction:
         _add(Dataset(name, source, describe, samples))
@@ -201,7 +203,7 @@ def register_described(
 
 def _add(dataset: Dataset) -> None:
     if dataset.name in _REGISTRY:
-        raise ValueError(f"a data set named {dataset.name!r} is already registered")
+        raise ValueError(f"a dataset named {dataset.name!r} is already registered")
     _REGISTRY[dataset.name] = dataset
 
 
@@ -209,7 +211,7 @@ def choose(kind: str, name: Any, choices: Mapping[Any, Any]) -> Any:
     """Returns ``choices[name]``, or raises a `DataError` that lists the choices.
 
     Args:
-        kind: what is chosen, for the message: "data set", "split", "mode" ...
+        kind: what is chosen, for the message: "dataset", "split", "mode" ...
         name: the wanted key.
         choices: what there is.
     """
@@ -219,10 +221,10 @@ def choose(kind: str, name: Any, choices: Mapping[Any, Any]) -> Any:
 
 
 def get_dataset(name: str) -> Dataset:
-    """Returns the registered data set called ``name``, or raises a `DataError` with the names."""
-    return choose("data set", name, _REGISTRY)
+    """Returns the registered dataset called ``name``, or raises a `DataError` with the names."""
+    return choose("dataset", name, _REGISTRY)
 
 
 def dataset_names() -> list[str]:
-    """Returns the names of all registered data sets, sorted."""
+    """Returns the names of all registered datasets, sorted."""
     return sorted(_REGISTRY)

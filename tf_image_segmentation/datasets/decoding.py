@@ -52,14 +52,14 @@ _SIGNATURES = (
 
 
 class PngHeader(NamedTuple):
-    """What Pillow does not tell about a PNG: its bits a sample (1 to 16) and its colour type."""
+    """What Pillow does not tell about a PNG: its bits a sample (1 to 16) and its color type."""
 
     bit_depth: int
-    colour_type: int
+    color_type: int
 
 
-GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
-"""Colour types of the PNG specification, section 11.2.1."""
+GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
+"""Color types of the PNG specification, section 11.2.1."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -94,8 +94,8 @@ def content_type(data: bytes) -> str:
 
 
 def png_header(data: bytes) -> PngHeader:
-    """Reads bit depth and colour type from the IHDR chunk, which a PNG must begin with."""
-    return PngHeader(bit_depth=data[24], colour_type=data[25])
+    """Reads bit depth and color type from the IHDR chunk, which a PNG must begin with."""
+    return PngHeader(bit_depth=data[24], color_type=data[25])
 
 
 def open_image(path: Path, data: bytes, max_pixels: int = MAX_PIXELS) -> ImageFile.ImageFile:

@@ -31,7 +31,7 @@ INFO = DatasetInfo(
 
 SOURCE = Source(
     home_page="https://drive.grand-challenge.org/",
-    licence="research and education only",
+    license="research and education only",
     citation="Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE "
     "Transactions on Medical Imaging 2004",
     layout="""\

@@ -43,7 +43,7 @@ class EncodedSample:
 def encode_mask(mask: np.ndarray) -> bytes:
     """Returns ``mask`` (uint8 [height, width]) as a single-channel 8-bit PNG.
 
-    Never a palette PNG: decoders that apply the palette would turn class ids into colours.
+    Never a palette PNG: decoders that apply the palette would turn class ids into colors.
     """
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(mask, dtype=np.uint8)).save(buffer, format="PNG")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, register
-from tf_image_segmentation.datasets.grey_masks import read_grey_mask
+from tf_image_segmentation.datasets.gray_masks import read_gray_mask
 from tf_image_segmentation.datasets.lists import paired_files
 from tf_image_segmentation.datasets.source import Archive, Source
 from tf_image_segmentation.errors import DataError
@@ -24,7 +24,7 @@ FOLDERS = {
 }
 
 # 480 x 640 pixels; 40 images of each operation in "train" and 10 in "test". The manipulator is the
-# tip, with which an instrument works. Everything is labelled. Beside the masks of classes,
+# tip, with which an instrument works. Everything is labeled. Beside the masks of classes,
 # Masks has some that number the instruments, img_01_instrument.png and so on.
 INFO = DatasetInfo(
     name="endovis_2015",
@@ -38,7 +38,7 @@ INFO = DatasetInfo(
 
 SOURCE = Source(
     home_page="https://endovissub-instrument.grand-challenge.org/",
-    licence="research only",
+    license="research only",
     citation="Bodenstedt et al., Comparative evaluation of instrument segmentation and tracking "
     "methods in minimally invasive surgery, arXiv 1805.02475, 2018",
     layout="""\
@@ -73,7 +73,7 @@ def samples(root: Path, split: str) -> Iterator[Sample]:
         if not pairs:
             raise DataError(f"{image_folder}: holds no img_<number>_raw.png; unpack it again")
         found += [
-            Sample(f"{split}_op{number}_{name}", image, mask, read_mask=read_grey_mask)
+            Sample(f"{split}_op{number}_{name}", image, mask, read_mask=read_gray_mask)
             for name, image, mask in pairs
         ]
     return iter(found)

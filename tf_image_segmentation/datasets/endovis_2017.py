@@ -17,7 +17,7 @@ from tf_image_segmentation.datasets.endovis_2017_frames import (
 )
 from tf_image_segmentation.datasets.lists import find_root, list_files, resolve_inside
 from tf_image_segmentation.datasets.source import Source
-from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
+from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
 
 # The training release: 8 videos of 225 frames, which look alike within a video. "val" are two whole
@@ -28,11 +28,11 @@ FRAMES_OF_A_VIDEO = 225
 
 
 def _info(task: str, class_names: tuple[str, ...], **encoding: Any) -> DatasetInfo:
-    # Everything is labelled; what is no instrument is background.
+    # Everything is labeled; what is no instrument is background.
     return DatasetInfo(
         name=f"endovis_2017_{task}",
         class_names=class_names,
-        palette=voc_colour_map(len(class_names)),
+        palette=voc_color_map(len(class_names)),
         ignore_label=None,
         splits={split: FRAMES_OF_A_VIDEO * len(videos) for split, videos in VIDEOS.items()},
         **encoding,
@@ -54,7 +54,7 @@ INFOS = {
 
 SOURCE = Source(
     home_page="https://endovissub2017-roboticinstrumentsegmentation.grand-challenge.org/",
-    licence="research only",
+    license="research only",
     citation="Allan et al., 2017 Robotic Instrument Segmentation Challenge, arXiv 1902.06426, "
     "2019; folds as in Shvets et al., Automatic Instrument Segmentation in Robot-Assisted Surgery "
     "Using Deep Learning, ICMLA 2018",
@@ -96,7 +96,7 @@ def _frames(folder: Path, video: int, task: str) -> list[Sample]:
 def _instruments(folder: Path, task: str) -> list[Path]:
     """Returns the folders of the instruments that count for the task, sorted by name."""
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder; check the data set's root")
+        raise DataError(f"{folder}: there is no such folder; check the dataset's root")
     found = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     counted = [p for p in found if instrument_type(p) != OTHER or task == "type"]
     if not counted:

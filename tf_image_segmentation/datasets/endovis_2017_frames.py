@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_image_segmentation.datasets.decoding import MAX_PIXELS
-from tf_image_segmentation.datasets.grey_masks import read_grey_mask
+from tf_image_segmentation.datasets.gray_masks import read_gray_mask
 from tf_image_segmentation.datasets.images import decode_image
 from tf_image_segmentation.errors import DataError
 
@@ -88,7 +88,7 @@ def read_instruments(
 
 
 def _values(path: Path, task: str, max_pixels: int) -> np.ndarray:
-    mask = _without_border(read_grey_mask(path, max_pixels=max_pixels))
+    mask = _without_border(read_gray_mask(path, max_pixels=max_pixels))
     if task == "parts":
         return mask
     value = instrument_type(path.parent) if task == "type" else 1

@@ -1,4 +1,4 @@
-"""The reader that a file needs, by its extension, for data sets of one's own."""
+"""The reader that a file needs, by its extension, for datasets of one's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A data set of one's own: a folder of images, a folder of masks, and classes.csv."""
+"""A dataset of one's own: a folder of images, a folder of masks, and classes.csv."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ NAME = "folder"
 
 SOURCE = Source(
     home_page="docs/your_own_data.md",
-    licence="that of your images",
+    license="that of your images",
     citation="none",
     layout="""\
-classes.csv                columns name and, if wanted, id and colour
+classes.csv                columns name and, if wanted, id and color
 images/[<split>/]<name>    .jpg, .png, .tif, .bmp, .gif
 masks/[<split>/]<name>     .png, .tif, .bmp, .gif; .jpg with --mask-encoding threshold_128
 {train,val,test}.txt       a name a line, where there are no subfolders; may be absent""",

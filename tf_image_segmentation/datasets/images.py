@@ -67,7 +67,7 @@ def read_sample(
 
     Args:
         sample: the files.
-        info: the data set, which says which ids a mask may hold and how they are stored.
+        info: the dataset, which says which ids a mask may hold and how they are stored.
         max_pixels: see `read_image`; holds for PNG masks too.
         intensity_range: see `read_image`.
 
@@ -96,9 +96,9 @@ def read_image(
 ) -> EncodedImage:
     """Reads and fully decodes a JPEG or PNG file, known by its content and not by its name.
 
-    The file's own bytes are kept if they are an upright 8-bit RGB image. Grey, palette, CMYK and
+    The file's own bytes are kept if they are an upright 8-bit RGB image. Gray, palette, CMYK and
     EXIF-rotated images, and those with alpha, become an upright RGB PNG: alpha is dropped, not
-    blended, and CMYK is converted without a colour profile. Of a multi-picture JPEG (MPO) the
+    blended, and CMYK is converted without a color profile. Of a multi-picture JPEG (MPO) the
     first picture is used.
 
     Args:
@@ -207,12 +207,12 @@ def _checked(path: Path, values: np.ndarray) -> np.ndarray:
 
 def _sixteen_bits(path: Path, data: bytes, image: ImageFile.ImageFile) -> np.ndarray:
     """Returns a 16-bit PNG as uint16 [height, width] or [height, width, 3], alpha dropped."""
-    colour_type = decoding.png_header(data).colour_type
-    if colour_type == decoding.GREY_ALPHA:
-        raise DataError(f"{path}: is 16-bit grey with alpha; remove its alpha channel")
-    if colour_type == decoding.GREY:
+    color_type = decoding.png_header(data).color_type
+    if color_type == decoding.GRAY_ALPHA:
+        raise DataError(f"{path}: is 16-bit gray with alpha; remove its alpha channel")
+    if color_type == decoding.GRAY:
         return np.asarray(decoding.load(path, data, image)).astype(np.uint16)
-    # Of 16-bit colours Pillow keeps the high byte alone. Told that they are little-endian, it
+    # Of 16-bit colors Pillow keeps the high byte alone. Told that they are little-endian, it
     # takes the low byte for the high one, so two passes give both.
     again = decoding.open_image(path, data, image.width * image.height)
     again.tile = [tile._replace(args=f"{again.mode};16L") for tile in again.tile]

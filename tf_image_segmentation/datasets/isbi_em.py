@@ -13,12 +13,12 @@ from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
 
 NUM_SLICES = 30
-# The challenge keeps the labels of its test volume. Slices are 50 nm apart and neighbours look
+# The challenge keeps the labels of its test volume. Slices are 50 nm apart and neighbors look
 # alike, so that the last ones validate, and not some from among the others.
 SLICES = {"train": range(24), "val": range(24, NUM_SLICES)}
 
 # 30 slices of 512 x 512 pixels of 4 x 4 nm, of the ventral nerve cord of a fruit fly larva. Masks
-# hold 0 (membrane, a fifth of the pixels) and 255 (the inside of cells); everything is labelled.
+# hold 0 (membrane, a fifth of the pixels) and 255 (the inside of cells); everything is labeled.
 INFO = DatasetInfo(
     name="isbi_em",
     class_names=("membrane", "cell"),
@@ -30,12 +30,12 @@ INFO = DatasetInfo(
 
 SOURCE = Source(
     home_page="https://imagej.net/events/isbi-2012-segmentation-challenge",
-    licence="free for research that cites it",
+    license="free for research that cites it",
     citation="Arganda-Carreras et al., Crowdsourcing the creation of image segmentation algorithms "
     "for connectomics, Frontiers in Neuroanatomy 2015",
     layout="""\
 train-volume.tif, train-labels.tif   30 pages each, as the challenge has them; or, one a slice,
-image/<0 to 29>.png                  images, 512 x 512, grey
+image/<0 to 29>.png                  images, 512 x 512, gray
 label/<0 to 29>.png                  masks of 0 and 255""",
     how_to_get="Register at the challenge, and put train-volume.tif and train-labels.tif into the "
     "root.",

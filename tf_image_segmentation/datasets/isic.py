@@ -12,7 +12,7 @@ from tf_image_segmentation.datasets.source import Archive, Source
 from tf_image_segmentation.errors import DataError
 
 # The folders of images and masks of each split. The folders of 2017's images hold a PNG of
-# superpixels beside each image, those of both years texts on licence and authors.
+# superpixels beside each image, those of both years texts on license and authors.
 Folders = Mapping[str, tuple[str, str]]
 FOLDERS_2017: Folders = {
     "train": ("ISIC-2017_Training_Data", "ISIC-2017_Training_Part1_GroundTruth"),
@@ -44,7 +44,7 @@ CHECKSUMS_2018 = (
 
 
 def _info(year: int, splits: Mapping[str, int]) -> DatasetInfo:
-    # Sides of 500 to 6700 pixels. Each image has one lesion; everything is labelled.
+    # Sides of 500 to 6700 pixels. Each image has one lesion; everything is labeled.
     return DatasetInfo(
         name=f"isic_{year}",
         class_names=("background", "lesion"),
@@ -63,7 +63,7 @@ def _source(year: int, folders: Folders, checksums: tuple[str, ...], citation: s
     names = [name for pair in folders.values() for name in pair]
     return Source(
         home_page=f"https://challenge.isic-archive.com/data/#{year}",
-        licence="CC-0, as the texts in the folders say",
+        license="CC-0, as the texts in the folders say",
         citation=citation,
         layout="\n".join(
             f"{images + '/<id>.jpg':<61}images of {split}\n"

@@ -9,7 +9,7 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, 
 from tf_image_segmentation.datasets.lists import find_root, list_files, resolve_inside
 from tf_image_segmentation.datasets.source import Source
 
-# The masks of the test images are not published, nor is a validation split. Neighbours in number
+# The masks of the test images are not published, nor is a validation split. Neighbors in number
 # may show the same street, so that the last ones of each category validate: 15 of 95 um, 16 of 96
 # umm and 18 of 98 uu.
 _FIRST_OF_VAL = "000080"
@@ -24,12 +24,12 @@ INFO = DatasetInfo(
     ignore_label=255,
     splits={"train": 240, "val": 49},
     mask_encoding="rgb",
-    void_colours=((0, 0, 0),),
+    void_colors=((0, 0, 0),),
 )
 
 SOURCE = Source(
     home_page="https://www.cvlibs.net/datasets/kitti/eval_road.php",
-    licence="CC BY-NC-SA 3.0",
+    license="CC BY-NC-SA 3.0",
     citation="Fritsch et al., A New Performance Measure and Evaluation Benchmark for Road "
     "Detection Algorithms, ITSC 2013",
     layout="""\

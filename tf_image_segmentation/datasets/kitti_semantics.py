@@ -15,7 +15,7 @@ from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, 
 from tf_image_segmentation.datasets.lists import paired_files
 from tf_image_segmentation.datasets.source import Source
 
-# The masks of the test images are not published, nor is a validation split. Neighbours in number
+# The masks of the test images are not published, nor is a validation split. Neighbors in number
 # may show the same street, so that the last 40 validate, and not some from among the others.
 _FIRST_OF_VAL = "000160"
 
@@ -32,7 +32,7 @@ INFO = DatasetInfo(
 
 SOURCE = Source(
     home_page="https://www.cvlibs.net/datasets/kitti/eval_semseg.php?benchmark=semantics2015",
-    licence="CC BY-NC-SA 3.0",
+    license="CC BY-NC-SA 3.0",
     citation="Alhaija et al., Augmented Reality Meets Computer Vision, IJCV 2018",
     layout="""\
 training/image_2/<6 digits>_10.png    images, some 375 x 1242

@@ -18,7 +18,7 @@ from tf_image_segmentation.datasets.source import Archive, Source
 from tf_image_segmentation.errors import DataError
 
 # 332 x 487 to 1920 x 1072 pixels. Masks are JPEGs: black and white before they were compressed, and
-# grey at the borders since. Each image has one polyp at least; everything is labelled.
+# gray at the borders since. Each image has one polyp at least; everything is labeled.
 INFO = DatasetInfo(
     name="kvasir_seg",
     class_names=("background", "polyp"),
@@ -36,7 +36,7 @@ _LISTS = (
 
 SOURCE = Source(
     home_page="https://datasets.simula.no/kvasir-seg/",
-    licence="research and education only",
+    license="research and education only",
     citation="Jha et al., Kvasir-SEG: A Segmented Polyp Dataset, MMM 2020",
     layout="""\
 Kvasir-SEG/{train,val}.txt      ids; may be absent, then the last 12 % by name are "val"

@@ -1,4 +1,4 @@
-"""A data set of one's own: files of LabelMe."""
+"""A dataset of one's own: files of LabelMe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tf_image_segmentation.datasets.lists import differing_in_case
 from tf_image_segmentation.datasets.shape_drawing import draw_shape
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.datasets.split_files import files_by_split, warn_of_unnamed
-from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
+from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
 
 NAME = "labelme"
@@ -30,7 +30,7 @@ IGNORE_LABEL = 255
 
 SOURCE = Source(
     home_page="https://github.com/wkentaro/labelme",
-    licence="that of your images",
+    license="that of your images",
     citation="none",
     layout="""\
 [<split>/]<name>.json   files of LabelMe, with the images that they name, anywhere below the root
@@ -82,7 +82,7 @@ def read_shapes(path: Path, *, max_pixels: int, root: Path, ids: Mapping[str, in
     Args:
         path: the file.
         max_pixels: largest height * width that is drawn.
-        root: the folder of the data set.
+        root: the folder of the dataset.
         ids: the class id of each label.
 
     Returns:
@@ -102,7 +102,7 @@ def read_shapes(path: Path, *, max_pixels: int, root: Path, ids: Mapping[str, in
     return np.asarray(labels)
 
 
-class _Labelled(NamedTuple):
+class _Labeled(NamedTuple):
     """A file, its image, and the labels in it."""
 
     path: Path
@@ -110,7 +110,7 @@ class _Labelled(NamedTuple):
     labels: frozenset[str]
 
 
-def _load(root: Path) -> tuple[DatasetInfo, dict[str, list[_Labelled]]]:
+def _load(root: Path) -> tuple[DatasetInfo, dict[str, list[_Labeled]]]:
     """Returns the description, and the files of each split."""
     splits = {split: _read_all(root, paths) for split, paths in _paths(root).items()}
     found = Counter(label for files in splits.values() for one in files for label in one.labels)
@@ -137,13 +137,13 @@ def _paths(root: Path) -> dict[str, list[Path]]:
     return {split: [path for (path,) in files.values() if path] for split, files in found.items()}
 
 
-def _read_all(root: Path, paths: list[Path]) -> list[_Labelled]:
+def _read_all(root: Path, paths: list[Path]) -> list[_Labeled]:
     files, errors = [], []
     for path in paths:
         try:
             read = read_annotation(path, root)
             labels = frozenset(shape.label for shape in read.shapes)
-            files.append(_Labelled(path, read.image, labels))
+            files.append(_Labeled(path, read.image, labels))
         except DataError as error:
             errors.append(str(error))
     if errors:
@@ -159,7 +159,7 @@ def _classes(root: Path, found: list[str]) -> DatasetInfo:
         names = (BACKGROUND_NAMES[0], *labels)
         if len(names) > IGNORE_LABEL:
             raise DataError(f"{root}: has {len(names)} labels; there can be {IGNORE_LABEL} classes")
-        return _info(names, voc_colour_map(len(names)))
+        return _info(names, voc_color_map(len(names)))
     info = read_classes(path, NAME)
     if not set(BACKGROUND_NAMES) & set(info.class_names):
         raise DataError(

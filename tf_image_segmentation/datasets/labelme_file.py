@@ -47,7 +47,7 @@ def read_annotation(path: Path, root: Path) -> Annotation:
 
     Args:
         path: the file.
-        root: the folder of the data set, in which its image has to lie.
+        root: the folder of the dataset, in which its image has to lie.
 
     Raises:
         DataError: it is no such file, or its image does not lie below the root.

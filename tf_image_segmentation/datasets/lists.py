@@ -23,7 +23,7 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise DataError(
-            f"{path}: the list cannot be read ({error.strerror}); check the data set's folder"
+            f"{path}: the list cannot be read ({error.strerror}); check the dataset's folder"
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(
@@ -134,7 +134,7 @@ def list_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:
         DataError: if there is no such folder.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder; check the data set's root")
+        raise DataError(f"{folder}: there is no such folder; check the dataset's root")
     wanted = {suffix.lower() for suffix in suffixes}
     return sorted(
         path

@@ -13,7 +13,7 @@ import numpy as np
 from tf_image_segmentation.datasets.dataset import DatasetInfo, choose
 from tf_image_segmentation.datasets.unknown_labels import (
     set_encoding,
-    unknown_colours,
+    unknown_colors,
     unknown_ids,
     unknown_values,
 )
@@ -24,8 +24,8 @@ def _single_channel(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarr
     """Returns ``mask`` as int32 [height, width]; values that no class id can have are an error."""
     if mask.ndim == 3:
         raise DataError(
-            f"{path}: is an RGB mask, but data set {info.name!r} stores class ids "
-            f"(mask_encoding {info.mask_encoding!r}); give each class its colour (in classes.csv, "
+            f"{path}: is an RGB mask, but dataset {info.name!r} stores class ids "
+            f"(mask_encoding {info.mask_encoding!r}); give each class its color (in classes.csv, "
             f"or as the palette of a DatasetInfo) and {set_encoding('rgb')}"
         )
     limits = np.iinfo(np.int32)
@@ -40,7 +40,7 @@ def _index(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     ids = _single_channel(mask, info, path)
     if info.num_classes == 2 and _looks_binary(ids, info.ignore_label):
         raise DataError(
-            f"{path}: holds only 0 and 255, and data set {info.name!r} has 2 classes; if 255 is "
+            f"{path}: holds only 0 and 255, and dataset {info.name!r} has 2 classes; if 255 is "
             f"the foreground {set_encoding('binary_255')}, if it is the ignore label "
             f"{set_encoding('index_with_void')}"
         )
@@ -63,7 +63,7 @@ def _zero_is_void(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray
     ids = _single_channel(mask, info, path)
     if info.ignore_label is None:
         raise DataError(
-            f"{path}: mask_encoding 'zero_is_void' needs an ignore label; data set "
+            f"{path}: mask_encoding 'zero_is_void' needs an ignore label; dataset "
             f"{info.name!r} has None"
         )
     # Before the shift: with 255 classes or so, a stored 256 would turn into the ignore label.
@@ -73,7 +73,7 @@ def _zero_is_void(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray
     return np.where(ids == 0, np.int32(info.ignore_label), ids - 1)
 
 
-def _grey(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+def _gray(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     """Returns ``mask`` as int32 [height, width]; RGB is fine where the three channels are equal."""
     if mask.ndim == 3 and (mask == mask[:, :, :1]).all():
         mask = mask[:, :, 0]
@@ -81,8 +81,8 @@ def _grey(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
 
 
 def _threshold_128(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
-    """8-bit grey, as a JPEG leaves of a black and white mask: 128 and more are class 1."""
-    values = _grey(mask, info, path)
+    """8-bit gray, as a JPEG leaves of a black and white mask: 128 and more are class 1."""
+    values = _gray(mask, info, path)
     beyond = (values < 0) | (values > 255)
     if beyond.any():
         raise unknown_ids(values[beyond], info, path)
@@ -99,7 +99,7 @@ def _label_map(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     ids = _single_channel(mask, info, path)
     if not info.label_map:
         raise DataError(
-            f"{path}: mask_encoding 'label_map' needs a label_map; data set {info.name!r} has none"
+            f"{path}: mask_encoding 'label_map' needs a label_map; dataset {info.name!r} has none"
         )
     stored = np.array(sorted(info.label_map))
     nearest = np.searchsorted(stored, ids).clip(max=len(stored) - 1)
@@ -111,49 +111,49 @@ def _label_map(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
 
 def _binary_255(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     """0 is class 0 and 255 is class 1."""
-    ids = _grey(mask, info, path)
+    ids = _gray(mask, info, path)
     beyond = (ids != 0) & (ids != 255)
     if beyond.any():
         raise unknown_ids(ids[beyond], info, path)
     return (ids == 255).astype(np.int32)
 
 
-def _pack(colours: np.ndarray) -> np.ndarray:
-    """Packs [..., 3] RGB into one int32 a colour."""
-    red, green, blue = np.moveaxis(colours.astype(np.int32), -1, 0)
+def _pack(colors: np.ndarray) -> np.ndarray:
+    """Packs [..., 3] RGB into one int32 a color."""
+    red, green, blue = np.moveaxis(colors.astype(np.int32), -1, 0)
     return red * 65536 + green * 256 + blue
 
 
-def _colour_map(info: DatasetInfo, path: Path) -> dict[tuple[int, int, int], int]:
-    """Returns the class id of each colour, and the ignore label of the void colours."""
+def _color_map(info: DatasetInfo, path: Path) -> dict[tuple[int, int, int], int]:
+    """Returns the class id of each color, and the ignore label of the void colors."""
     if len(set(info.palette)) < info.num_classes:
         raise DataError(
-            f"{path}: two classes of data set {info.name!r} share a palette colour, so that an "
-            "RGB mask cannot tell them apart; give each class its own colour"
+            f"{path}: two classes of dataset {info.name!r} share a palette color, so that an "
+            "RGB mask cannot tell them apart; give each class its own color"
         )
-    colours = {colour: index for index, colour in enumerate(info.palette)}
+    colors = {color: index for index, color in enumerate(info.palette)}
     if info.ignore_label is not None:
-        for colour in info.void_colours:
-            colours.setdefault(colour, info.ignore_label)
-    return colours
+        for color in info.void_colors:
+            colors.setdefault(color, info.ignore_label)
+    return colors
 
 
 def _rgb(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
-    """The stored colour is that of the class in ``info.palette``, or a void one."""
+    """The stored color is that of the class in ``info.palette``, or a void one."""
     if mask.ndim != 3:
         raise DataError(
-            f"{path}: has a single channel, but data set {info.name!r} declares RGB masks; "
+            f"{path}: has a single channel, but dataset {info.name!r} declares RGB masks; "
             f"if it stores class ids, {set_encoding('index')}"
         )
-    colours = _colour_map(info, path)
-    keys = _pack(np.array(list(colours)))
+    colors = _color_map(info, path)
+    keys = _pack(np.array(list(colors)))
     order = np.argsort(keys)
     packed = _pack(mask)
     nearest = order[np.searchsorted(keys[order], packed).clip(max=len(keys) - 1)]
     unknown = keys[nearest] != packed
     if unknown.any():
-        raise unknown_colours(packed[unknown], info, path)
-    return np.array(list(colours.values()), np.int32)[nearest]
+        raise unknown_colors(packed[unknown], info, path)
+    return np.array(list(colors.values()), np.int32)[nearest]
 
 
 MaskEncoding = Callable[[np.ndarray, DatasetInfo, Path], np.ndarray]
@@ -174,8 +174,8 @@ def class_ids(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     """Turns stored mask values into checked class ids.
 
     Args:
-        mask: integer or bool [height, width] values, or [height, width, 3] RGB colours.
-        info: the data set, whose ``mask_encoding`` says what the values mean.
+        mask: integer or bool [height, width] values, or [height, width, 3] RGB colors.
+        info: the dataset, whose ``mask_encoding`` says what the values mean.
         path: where the mask came from, for messages.
 
     Returns:
@@ -199,7 +199,7 @@ def _check_fits_uint8(info: DatasetInfo) -> None:
     ignore = 0 if info.ignore_label is None else info.ignore_label
     if info.num_classes > 256 or not 0 <= ignore <= 255:
         raise DataError(
-            f"data set {info.name!r} has {info.num_classes} classes and ignore label "
+            f"dataset {info.name!r} has {info.num_classes} classes and ignore label "
             f"{info.ignore_label}, but masks are stored in 8 bits; use ids of 0 to 255"
         )
 

@@ -16,15 +16,15 @@ from tf_image_segmentation.errors import DataError
 def read_mask(path: Path, *, max_pixels: int = decoding.MAX_PIXELS) -> np.ndarray:
     """Reads the values that a PNG mask stores.
 
-    A palette gives its indices, not its colours. 1-, 2- and 4-bit masks give the stored ids 0 to
-    15, not grey levels. The alpha of an RGBA mask is dropped.
+    A palette gives its indices, not its colors. 1-, 2- and 4-bit masks give the stored ids 0 to
+    15, not gray levels. The alpha of an RGBA mask is dropped.
 
     Args:
         path: a PNG file, whatever its extension.
         max_pixels: largest height * width that will be decoded.
 
     Returns:
-        uint8 or uint16 [height, width] ids, or uint8 [height, width, 3] RGB colours.
+        uint8 or uint16 [height, width] ids, or uint8 [height, width, 3] RGB colors.
 
     Raises:
         DataError: if the file is not a PNG, is damaged, or stores what cannot be a mask.
@@ -51,26 +51,24 @@ def read_mask(path: Path, *, max_pixels: int = decoding.MAX_PIXELS) -> np.ndarra
             f"{path}: the mask has an EXIF orientation other than 1, which few programs obey; "
             "rotate its pixels and remove the tag"
         )
-    if header.colour_type in (decoding.RGB, decoding.RGBA):
+    if header.color_type in (decoding.RGB, decoding.RGBA):
         return values[:, :, :3]
-    if header.colour_type == decoding.GREY and header.bit_depth < 8:
+    if header.color_type == decoding.GRAY and header.bit_depth < 8:
         return _unscale(values, header.bit_depth)
     return values
 
 
 def _check_storage(path: Path, header: decoding.PngHeader) -> None:
-    if header.colour_type == decoding.GREY_ALPHA:
+    if header.color_type == decoding.GRAY_ALPHA:
         raise DataError(
-            f"{path}: the mask is grey with alpha; save it as a single-channel PNG of class ids"
+            f"{path}: the mask is gray with alpha; save it as a single-channel PNG of class ids"
         )
-    if header.colour_type != decoding.GREY and header.bit_depth == 16:
-        raise DataError(
-            f"{path}: the mask has 16-bit colours; save it as 8-bit RGB or as class ids"
-        )
+    if header.color_type != decoding.GRAY and header.bit_depth == 16:
+        raise DataError(f"{path}: the mask has 16-bit colors; save it as 8-bit RGB or as class ids")
 
 
 def _unscale(values: np.ndarray, bit_depth: int) -> np.ndarray:
-    # Pillow stretches 2- and 4-bit greys to 0..255 (id 1 of a 4-bit mask becomes 17), and makes
+    # Pillow stretches 2- and 4-bit grays to 0..255 (id 1 of a 4-bit mask becomes 17), and makes
     # bool of one bit.
     if bit_depth == 1:
         return values.astype(np.uint8)

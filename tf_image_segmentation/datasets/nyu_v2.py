@@ -21,7 +21,7 @@ NUM_FRAMES = 1449
 # The names in splits.mat. There is no split for validation: make one of "train", or do without.
 VARIABLES = {"train": "trainNdxs", "test": "testNdxs"}
 
-# All frames have 480 x 640 pixels, with a narrow white border that has no label. 0 is unlabelled; 1
+# All frames have 480 x 640 pixels, with a narrow white border that has no label. 0 is unlabeled; 1
 # to 894 are what people called the objects.
 INFO = DatasetInfo(
     name="nyu_v2_40",
@@ -35,7 +35,7 @@ INFO = DatasetInfo(
 
 SOURCE = Source(
     home_page="https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html",
-    licence="not stated; used for research",
+    license="not stated; used for research",
     citation="Silberman et al., Indoor Segmentation and Support Inference from RGBD Images, ECCV "
     "2012; 40 classes as in Gupta et al., Perceptual Organization and Recognition of Indoor Scenes "
     "from RGB-D Images, CVPR 2013",

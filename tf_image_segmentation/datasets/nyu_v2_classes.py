@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tf_image_segmentation.datasets.class_table import class_table
 
-# The names as published, with their spelling; the colours are those in which ScanNet shows them.
+# The names as published, with their spelling; the colors are those in which ScanNet shows them.
 CLASS_NAMES, PALETTE = class_table(
     """\
 wall 174 199 232

@@ -1,6 +1,6 @@
-"""Readers of TIFF, GIF, BMP and JPEG files for data sets that are published in these formats.
+"""Readers of TIFF, GIF, BMP and JPEG files for datasets that are published in these formats.
 
-Images are JPEG or PNG and masks PNG, unless a data set names one of these as `Sample.read_image` or
+Images are JPEG or PNG and masks PNG, unless a dataset names one of these as `Sample.read_image` or
 `Sample.read_mask`. Each runs one decoder of Pillow, and only on files that hold a single picture.
 """
 
@@ -41,7 +41,7 @@ def read_tiff(path: Path, *, max_pixels: int = MAX_PIXELS, page: int | None = No
 
     Returns:
         uint8 [height, width] or [height, width, 3] RGB, or uint16 [height, width]; a palette gives
-        its colours, 1 bit gives 0 and 255, alpha is dropped.
+        its colors, 1 bit gives 0 and 255, alpha is dropped.
 
     Raises:
         DataError: it is no TIFF, damaged, too large, of several pages, or of 32 or more bits.
@@ -52,25 +52,25 @@ def read_tiff(path: Path, *, max_pixels: int = MAX_PIXELS, page: int | None = No
 def read_gif(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Reads a GIF of a single frame as uint8 [height, width, 3] or [height, width].
 
-    Grey where all of its colours are.
+    Gray where all of its colors are.
 
     Raises:
         DataError: it is no GIF, damaged, animated or too large.
     """
-    return _grey_if_equal(_read(path, "GIF", max_pixels))
+    return _gray_if_equal(_read(path, "GIF", max_pixels))
 
 
 def read_bmp(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Reads a BMP as uint8 [height, width, 3], or [height, width] where all its colours are grey.
+    """Reads a BMP as uint8 [height, width, 3], or [height, width] where all its colors are gray.
 
     Raises:
         DataError: it is no BMP, damaged or too large.
     """
-    return _grey_if_equal(_read(path, "BMP", max_pixels))
+    return _gray_if_equal(_read(path, "BMP", max_pixels))
 
 
 def read_jpeg_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Reads a JPEG as grey levels, uint8 [height, width].
+    """Reads a JPEG as gray levels, uint8 [height, width].
 
     Compression changes values, so that this is for masks of two classes with the mask encoding
     "threshold_128" only.
@@ -87,7 +87,7 @@ def _read(path: Path, kind: str, max_pixels: int, page: int | None = None) -> np
     data = read_bytes(path)
     found = content_type(data)
     if found != kind:
-        raise DataError(f"{path}: the content is {found}, but this data set has {kind} files here")
+        raise DataError(f"{path}: the content is {found}, but this dataset has {kind} files here")
     try:
         image = _PLUGINS[kind](io.BytesIO(data))
         _choose_page(path, image, page)
@@ -121,12 +121,12 @@ def _values(path: Path, image: ImageFile.ImageFile) -> np.ndarray:
         return np.asarray(image).astype(np.uint16)
     if image.mode not in _MODES:
         raise DataError(
-            f"{path}: stores pixels of Pillow's mode {image.mode!r}; convert it to 8-bit grey or "
-            "RGB, or to 16-bit grey"
+            f"{path}: stores pixels of Pillow's mode {image.mode!r}; convert it to 8-bit gray or "
+            "RGB, or to 16-bit gray"
         )
     return np.array(image.convert(_MODES[image.mode]))
 
 
-def _grey_if_equal(values: np.ndarray) -> np.ndarray:
-    grey = values.ndim == 3 and (values == values[:, :, :1]).all()
-    return values[:, :, 0] if grey else values
+def _gray_if_equal(values: np.ndarray) -> np.ndarray:
+    gray = values.ndim == 3 and (values == values[:, :, :1]).all()
+    return values[:, :, 0] if gray else values

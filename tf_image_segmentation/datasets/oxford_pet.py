@@ -31,7 +31,7 @@ INFO = DatasetInfo(
 
 SOURCE = Source(
     home_page="https://www.robots.ox.ac.uk/~vgg/data/pets/",
-    licence="CC BY-SA 4.0",
+    license="CC BY-SA 4.0",
     citation="Parkhi et al., Cats and Dogs, CVPR 2012",
     layout="""\
 annotations/{trainval,test}.txt   "name class species breed" a line

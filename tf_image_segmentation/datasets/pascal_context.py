@@ -12,7 +12,7 @@ from tf_image_segmentation.datasets.decoding import MAX_PIXELS, check_pixels
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
 from tf_image_segmentation.datasets.matlab import load_mat
 from tf_image_segmentation.datasets.source import Archive, Source
-from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
+from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
 
 # The 59 classes in the order of 59_labels.txt, VOC's 20 first, with the ids that LabelMap stores
@@ -90,8 +90,8 @@ def _info(names: tuple[str, ...], elsewhere: int) -> DatasetInfo:
     return DatasetInfo(
         name=f"pascal_context_{len(names)}",
         class_names=names,
-        # The first 21 have the colours of VOC.
-        palette=voc_colour_map(len(CLASS_IDS) + 1)[-len(names) :],
+        # The first 21 have the colors of VOC.
+        palette=voc_color_map(len(CLASS_IDS) + 1)[-len(names) :],
         ignore_label=255,
         splits={"train": 4998, "val": 5105},
         mask_encoding="label_map",
@@ -106,7 +106,7 @@ INFO_60 = _info(("background", *CLASS_IDS), 0)
 
 SOURCE = Source(
     home_page="https://cs.stanford.edu/~roozbeh/pascal-context/",
-    licence="images under the terms of Flickr, for research",
+    license="images under the terms of Flickr, for research",
     citation="Mottaghi et al., The Role of Context for Object Detection and Semantic Segmentation "
     "in the Wild, CVPR 2014",
     layout="""\

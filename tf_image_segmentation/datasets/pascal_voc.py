@@ -8,7 +8,7 @@ from pathlib import Path
 from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample, choose, register
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
 from tf_image_segmentation.datasets.source import Archive, Source
-from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
+from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 
 LISTS = "ImageSets/Segmentation"
 
@@ -41,14 +41,14 @@ CLASS_NAMES = (
 INFO = DatasetInfo(
     name="pascal_voc",
     class_names=CLASS_NAMES,
-    palette=voc_colour_map(len(CLASS_NAMES)),
+    palette=voc_color_map(len(CLASS_NAMES)),
     ignore_label=255,
     splits={"train": 1464, "val": 1449},
 )
 
 SOURCE = Source(
     home_page="http://host.robots.ox.ac.uk/pascal/VOC/voc2012/",
-    licence="images under the terms of Flickr, for research",
+    license="images under the terms of Flickr, for research",
     citation="Everingham et al., The PASCAL Visual Object Classes Challenge: A Retrospective, "
     "IJCV 2015",
     layout="""\

@@ -30,7 +30,7 @@ INFO = replace(pascal_voc.INFO, name="pascal_voc_sbd", splits=SIZES[DEFAULT_MODE
 
 SOURCE = Source(
     home_page=pascal_voc.SOURCE.home_page,
-    licence=pascal_voc.SOURCE.licence,
+    license=pascal_voc.SOURCE.license,
     citation=f"{pascal_voc.SOURCE.citation}; {berkeley_sbd.SOURCE.citation}",
     layout=f"{pascal_voc.SOURCE.layout}\n{berkeley_sbd.SOURCE.layout}",
     archives=(*pascal_voc.SOURCE.archives, *berkeley_sbd.SOURCE.archives),
@@ -45,7 +45,7 @@ def info_for_mode(mode: int) -> DatasetInfo:
 def split_ids(
     voc: Mapping[str, list[str]], sbd: Mapping[str, list[str]], mode: int
 ) -> dict[str, list[str]]:
-    """Divides the ids of both data sets into "train" and "val", each sorted.
+    """Divides the ids of both datasets into "train" and "val", each sorted.
 
     Args:
         voc: VOC's "train" and "val" ids.

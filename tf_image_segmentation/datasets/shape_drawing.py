@@ -27,7 +27,7 @@ def draw_shape(labels: Image.Image, shape: Shape, label: int, where: str) -> Non
     """Gives the pixels of ``shape`` the value ``label``.
 
     Args:
-        labels: 8-bit grey, changed.
+        labels: 8-bit gray, changed.
         shape: the shape.
         label: the value, 0..255.
         where: the file and the shape, for messages.

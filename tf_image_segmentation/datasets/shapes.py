@@ -1,4 +1,4 @@
-"""`shapes`: a small data set that the package draws itself, in the layouts of VOC 2012 and SBD."""
+"""`shapes`: a small dataset that the package draws itself, in the layouts of VOC 2012 and SBD."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tf_image_segmentation.datasets.pascal_voc_sbd import union_samples
 from tf_image_segmentation.datasets.shapes_drawing import IGNORE_LABEL, SBD_FOLDER, VOC_FOLDER
 from tf_image_segmentation.datasets.shapes_scene import SHAPE_CLASSES
 from tf_image_segmentation.datasets.source import Source
-from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
+from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 
 CLASS_NAMES = ("background", *SHAPE_CLASSES)
 
 INFO = DatasetInfo(
     name="shapes",
     class_names=CLASS_NAMES,
-    palette=voc_colour_map(len(CLASS_NAMES)),
+    palette=voc_color_map(len(CLASS_NAMES)),
     ignore_label=IGNORE_LABEL,
     splits={"train": 420, "val": 60},  # as drawn by default, in mode 2
 )
@@ -25,7 +25,7 @@ MODE = 2
 
 SOURCE = Source(
     home_page="",
-    licence="MIT, as this package",
+    license="MIT, as this package",
     citation="",
     layout="VOCdevkit/VOC2012 and benchmark_RELEASE/dataset, as in VOC 2012 and SBD",
     how_to_get="Draw it: python scripts/make_shapes.py",

@@ -1,4 +1,4 @@
-"""Writes the `shapes` data set to disk in the layouts of VOC 2012 and of Berkeley SBD."""
+"""Writes the `shapes` dataset to disk in the layouts of VOC 2012 and of Berkeley SBD."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from tf_image_segmentation.datasets.shapes_scene import Scene, draw_scene
-from tf_image_segmentation.datasets.voc_colour_map import voc_colour_map
+from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.staging import staging_folder
 
@@ -57,7 +57,7 @@ def write_shapes(
     overwrite: bool = False,
     progress: bool = False,
 ) -> None:
-    """Draws the data set and writes it; the same arguments write the same bytes.
+    """Draws the dataset and writes it; the same arguments write the same bytes.
 
     Args:
         root: folder to make; gets ``VOCdevkit/VOC2012`` and ``benchmark_RELEASE/dataset``.
@@ -100,7 +100,7 @@ def _check_root(root: Path, overwrite: bool) -> None:
     if not root.exists():
         return
     if not root.is_dir():
-        raise DataError(f"{root}: is a file; name a folder to write the shapes data set to")
+        raise DataError(f"{root}: is a file; name a folder to write the shapes dataset to")
     names = {path.name for path in root.iterdir()}
     if not names:
         return
@@ -110,7 +110,7 @@ def _check_root(root: Path, overwrite: bool) -> None:
     own = {MARKER_FILE, VOC_FOLDER.parts[0], SBD_FOLDER.parts[0]}
     if MARKER_FILE not in names or names - own:
         raise DataError(
-            f"{root}: holds files that are not of a shapes data set "
+            f"{root}: holds files that are not of a shapes dataset "
             f"({', '.join(sorted(names - own)) or f'no {MARKER_FILE}'}), so that it is not "
             "overwritten; name another folder"
         )
@@ -172,7 +172,7 @@ def _jpeg_bytes(image: np.ndarray) -> bytes:
 
 def _write_voc_mask(path: Path, mask: np.ndarray) -> None:
     image = Image.fromarray(mask)
-    image.putpalette([value for colour in voc_colour_map() for value in colour])
+    image.putpalette([value for color in voc_color_map() for value in color])
     image.save(path, "PNG")
 
 
@@ -182,7 +182,7 @@ def _write_sbd_mask(path: Path, classes: np.ndarray) -> None:
     contents = {"GTcls": {"Segmentation": classes, "CategoriesPresent": present}}
     scipy.io.savemat(buffer, contents, do_compression=True)
     # The first 116 bytes of a .mat file are free text, in which scipy puts the time of day.
-    header = b"MATLAB 5.0 MAT-file, shapes data set".ljust(116)
+    header = b"MATLAB 5.0 MAT-file, shapes dataset".ljust(116)
     path.write_bytes(header + buffer.getvalue()[len(header) :])
 
 

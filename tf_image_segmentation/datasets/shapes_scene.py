@@ -1,4 +1,4 @@
-"""Draws one picture of the `shapes` data set with its classes, from signed distances."""
+"""Draws one picture of the `shapes` dataset with its classes, from signed distances."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-# Half the width in pixels of the unlabelled border; the whole border is 2 to 3 pixels wide.
+# Half the width in pixels of the unlabeled border; the whole border is 2 to 3 pixels wide.
 BORDER_HALF_WIDTH = 1.25
 # Diameter of an object as a fraction of the picture's shorter side.
 SMALLEST_DIAMETER, LARGEST_DIAMETER = 0.25, 0.6
@@ -32,7 +32,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Plane:
-    """Where pixels lie in the turned frame of an object: offsets in pixels from its centre.
+    """Where pixels lie in the turned frame of an object: offsets in pixels from its center.
 
     Attributes:
         x: float [height, width].
@@ -133,19 +133,19 @@ SHAPE_CLASSES = {
 }
 
 
-def _plane(shape: tuple[int, int], centre: tuple[float, float], angle: float) -> Plane:
-    y, x = np.mgrid[: shape[0], : shape[1]] - np.reshape(centre, [2, 1, 1])
+def _plane(shape: tuple[int, int], center: tuple[float, float], angle: float) -> Plane:
+    y, x = np.mgrid[: shape[0], : shape[1]] - np.reshape(center, [2, 1, 1])
     return Plane(x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle))
 
 
 def _textured(hue: float, saturation: float, value: np.ndarray) -> np.ndarray:
-    """Returns float [height, width, 3] in 0..255 of one colour, lit by ``value`` in 0..1."""
-    colour = np.array(colorsys.hsv_to_rgb(hue % 1, saturation, 1.0))
-    return 255 * colour * np.clip(value, 0, 1)[:, :, None]
+    """Returns float [height, width, 3] in 0..255 of one color, lit by ``value`` in 0..1."""
+    color = np.array(colorsys.hsv_to_rgb(hue % 1, saturation, 1.0))
+    return 255 * color * np.clip(value, 0, 1)[:, :, None]
 
 
 def _draw_background(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """A mixture of two dull colours, with a gradient, two sizes of noise and stripes."""
+    """A mixture of two dull colors, with a gradient, two sizes of noise and stripes."""
     plane = _plane(shape, (shape[0] / 2, shape[1] / 2), rng.uniform(0, 2 * np.pi))
     textures = (_gradient, _lumps, _grain, _stripes)
     weights = rng.dirichlet(np.ones(len(textures))) * rng.uniform(0.2, 0.5)
@@ -160,10 +160,10 @@ def _draw_background(rng: np.random.Generator, shape: tuple[int, int]) -> np.nda
 def _draw_object(
     rng: np.random.Generator, shape_class: ShapeClass, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns an object's colours [height, width, 3] and its signed distance [height, width]."""
-    # A centre this near to the picture's border has some objects cut by it.
-    centre = rng.uniform(0.1, 0.9, 2) * shape
-    plane = _plane(shape, (centre[0], centre[1]), rng.uniform(0, 2 * np.pi))
+    """Returns an object's colors [height, width, 3] and its signed distance [height, width]."""
+    # A center this near to the picture's border has some objects cut by it.
+    center = rng.uniform(0.1, 0.9, 2) * shape
+    plane = _plane(shape, (center[0], center[1]), rng.uniform(0, 2 * np.pi))
     radius = min(shape) * rng.uniform(SMALLEST_DIAMETER, LARGEST_DIAMETER) / 2
     light = rng.uniform(0.55, 0.85) + rng.uniform(0.1, 0.25) * shape_class.texture(rng, plane)
     hue = shape_class.hue + rng.uniform(-0.07, 0.07)
@@ -184,9 +184,9 @@ def draw_scene(rng: np.random.Generator, height: int, width: int) -> Scene:
     border = np.zeros(shape, bool)
     shape_classes = list(SHAPE_CLASSES.values())
     for index in rng.integers(len(shape_classes), size=rng.integers(1, 5)):
-        colours, distance = _draw_object(rng, shape_classes[index], shape)
+        colors, distance = _draw_object(rng, shape_classes[index], shape)
         cover = np.clip(0.5 - distance, 0, 1)[:, :, None]  # soft edges, as a lens gives
-        image = colours * cover + image * (1 - cover)
+        image = colors * cover + image * (1 - cover)
         classes[distance <= 0] = index + 1
         border[distance <= 0] = False  # an object hides the outlines behind it
         border[np.abs(distance) <= BORDER_HALF_WIDTH] = True

@@ -1,4 +1,4 @@
-"""Where a data set comes from: who made it, under which terms, and how to get it."""
+"""Where a dataset comes from: who made it, under which terms, and how to get it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Archive:
         product: path of the file or folder inside the archive that is wanted, which is also its
             path below ``folder``. ``"."`` is everything: it joins what already lies in ``folder``,
             so that several archives can fill the same one.
-        folder: where below the data set's root the archive is unpacked.
+        folder: where below the dataset's root the archive is unpacked.
         required: paths below ``product`` without which it is not whole; with the product ``"."``
             one at least, because they tell whether it is there.
         max_bytes: the most that it may unpack to.
@@ -40,11 +40,11 @@ class Archive:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from.
+    """Where a dataset comes from.
 
     Attributes:
-        home_page: address of the data set's own page.
-        licence: terms of use in a few words, "research only" for example.
+        home_page: address of the dataset's own page.
+        license: terms of use in a few words, "research only" for example.
         citation: the publication to cite.
         layout: the files below the root, a line each, as they must lie.
         how_to_get: what to fetch by hand and where to put it, where ``archives`` is empty.
@@ -52,7 +52,7 @@ class Source:
     """
 
     home_page: str
-    licence: str
+    license: str
     citation: str
     layout: str
     how_to_get: str = ""

@@ -1,4 +1,4 @@
-"""The splits of a data set of one's own: subfolders, or lists of names."""
+"""The splits of a dataset of one's own: subfolders, or lists of names."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _check_case(root: Path, subfolders: Sequence[str]) -> None:
 
 def _splits(folder: Path, suffixes: Collection[str]) -> list[str]:
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder; check the data set's root")
+        raise DataError(f"{folder}: there is no such folder; check the dataset's root")
     below = [path for path in folder.iterdir() if path.is_dir() and path.name[:1] != "."]
     return [path.name for path in below if list_files(path, suffixes)]
 
@@ -115,7 +115,7 @@ def _check_one_way(
             "splits are either all subfolders, or lists of files that are not in subfolders"
         )
     if not subfolders and not together:
-        raise DataError(f"{root}: holds no files of this data set; check the root")
+        raise DataError(f"{root}: holds no files of this dataset; check the root")
 
 
 def _files(folders: Mapping[Path, Collection[str]]) -> Files:

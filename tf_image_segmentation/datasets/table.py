@@ -1,14 +1,14 @@
-"""All registered data sets in one Markdown table."""
+"""All registered datasets in one Markdown table."""
 
 from __future__ import annotations
 
 from tf_image_segmentation.datasets.dataset import Dataset, dataset_names, get_dataset
 
-_COLUMNS = ("name", "classes", "splits", "masks", "licence", "download")
+_COLUMNS = ("name", "classes", "splits", "masks", "license", "download")
 
 
 def markdown_table() -> str:
-    """Returns a row for each data set: what it holds, its terms, and how to get it."""
+    """Returns a row for each dataset: what it holds, its terms, and how to get it."""
     rows = [_COLUMNS, ("---",) * len(_COLUMNS), *map(_row, map(get_dataset, dataset_names()))]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -17,7 +17,7 @@ def _row(dataset: Dataset) -> tuple[str, ...]:
     source = dataset.source
     published = source.home_page.startswith("http")
     name = f"[`{dataset.name}`]({source.home_page})" if published else f"`{dataset.name}`"
-    return (name, *_content(dataset), source.licence, _download(dataset))
+    return (name, *_content(dataset), source.license, _download(dataset))
 
 
 def _download(dataset: Dataset) -> str:

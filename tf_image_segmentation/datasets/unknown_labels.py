@@ -10,7 +10,7 @@ import numpy as np
 from tf_image_segmentation.datasets.dataset import DatasetInfo
 from tf_image_segmentation.errors import DataError
 
-_SHOWN = 10  # ids or colours that a message names
+_SHOWN = 10  # ids or colors that a message names
 _CLASSES = "classes.csv, or a DatasetInfo"
 
 
@@ -34,7 +34,7 @@ def unknown_ids(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
     ignore = "no ignore label" if info.ignore_label is None else f"ignore label {info.ignore_label}"
     message = (
         f"{path}: holds ids that are neither a class (0 to {info.num_classes - 1}) nor the ignore "
-        f"label under mask_encoding {info.mask_encoding!r}: {_counts(values, str)}; data set "
+        f"label under mask_encoding {info.mask_encoding!r}: {_counts(values, str)}; dataset "
         f"{info.name!r} has {info.num_classes} classes and {ignore}"
     )
     if info.mask_encoding == "index" and np.all(values == info.num_classes):
@@ -50,19 +50,19 @@ def unknown_ids(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
 def unknown_values(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
     """Returns the error for stored values that the label map lacks, integers [n]."""
     return DataError(
-        f"{path}: holds values that the label map of data set {info.name!r} lacks: "
+        f"{path}: holds values that the label map of dataset {info.name!r} lacks: "
         f"{_counts(values, str)}; correct the mask, or add them to the map "
         f"({_CLASSES})"
     )
 
 
-def unknown_colours(packed: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
-    """Returns the error for colours that no class has, integers [n] of 0xrrggbb."""
+def unknown_colors(packed: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
+    """Returns the error for colors that no class has, integers [n] of 0xrrggbb."""
 
-    def rgb(colour: int) -> str:
-        return str((colour >> 16, colour >> 8 & 255, colour & 255))
+    def rgb(color: int) -> str:
+        return str((color >> 16, color >> 8 & 255, color & 255))
 
     return DataError(
-        f"{path}: holds RGB colours that are not in the palette of data set {info.name!r}: "
+        f"{path}: holds RGB colors that are not in the palette of dataset {info.name!r}: "
         f"{_counts(packed, rgb)}; add them to the palette ({_CLASSES}) or correct the mask"
     )

@@ -1,4 +1,4 @@
-"""Fetching data sets and checkpoints: checked, resumable, safely unpacked."""
+"""Fetching datasets and checkpoints: checked, resumable, safely unpacked."""
 
 from tf_image_segmentation.downloads.archives import Limits, extract_archive
 from tf_image_segmentation.downloads.fetching import (

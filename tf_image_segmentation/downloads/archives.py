@@ -50,7 +50,7 @@ def extract_archive(
     are refused, not only those that leave the folder: a chain of inner links can do that, too.
 
     Args:
-        archive: the file to unpack; recognised by its content.
+        archive: the file to unpack; recognized by its content.
         folder: where to; made where missing, must not hold files of these names.
         only: unpack this file or folder of the archive alone; all of it is checked all the same.
         limits: on the whole archive, also on what is really unpacked; None takes the defaults.

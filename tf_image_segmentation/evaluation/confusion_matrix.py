@@ -22,17 +22,17 @@ from tf_image_segmentation.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class Metrics:
-    """Accuracy over a whole data set, as fractions in 0..1.
+    """Accuracy over a whole dataset, as fractions in 0..1.
 
     Attributes:
         mean_iou: mean over classes that occur in labels or predictions.
         mean_pixel_accuracy: mean over classes that occur in labels.
-        pixel_accuracy: share of labelled pixels that are right.
+        pixel_accuracy: share of labeled pixels that are right.
         frequency_weighted_iou: IoU weighted by the pixels of each class.
         per_class_iou: float64 [num_classes], NaN for a class in neither labels nor predictions.
         per_class_accuracy: float64 [num_classes], NaN for a class that is not in the labels.
         classes_in_mean_iou: how many classes `mean_iou` averages.
-        pixels: labelled pixels counted.
+        pixels: labeled pixels counted.
         ignored_pixels: pixels with the ignore label, counted nowhere else.
     """
 
@@ -62,7 +62,7 @@ class Metrics:
 
 
 class ConfusionMatrix:
-    """Counts pixels by true and predicted class over a whole data set.
+    """Counts pixels by true and predicted class over a whole dataset.
 
     Args:
         num_classes: number of classes, at least 1; class ids are 0 to ``num_classes - 1``.
@@ -147,12 +147,12 @@ class ConfusionMatrix:
         """Returns the metrics of all that was counted.
 
         Raises:
-            DataError: no labelled pixel has been counted.
+            DataError: no labeled pixel has been counted.
         """
         pixels = int(self.matrix.sum())
         if pixels == 0:
             raise DataError(
-                f"no labelled pixels were counted ({self.ignored_pixels} had the ignore label), "
+                f"no labeled pixels were counted ({self.ignored_pixels} had the ignore label), "
                 "so there are no metrics; evaluate on masks with labels"
             )
         right = np.diag(self.matrix).astype(np.float64)

@@ -108,7 +108,7 @@ def evaluate(
         except ValueError as error:
             raise DataError(
                 f"{records.files[0].parent}: image {prediction.image_id}: {error}; evaluate a "
-                "model of this data set's classes, or convert the data set again"
+                "model of this dataset's classes, or convert the dataset again"
             ) from error
         if refined is not matrix:
             refined.update(prediction.mask, prediction.refined)

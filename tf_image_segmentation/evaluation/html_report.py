@@ -13,7 +13,7 @@ from tf_image_segmentation.evaluation import report_sections as sections
 from tf_image_segmentation.evaluation.evaluator import Evaluation, Prediction
 from tf_image_segmentation.evaluation.image_scores import ImageScores
 from tf_image_segmentation.evaluation.trimap import Trimap, boundary_distance
-from tf_image_segmentation.pages.colours import HATCHING
+from tf_image_segmentation.pages.colors import HATCHING
 from tf_image_segmentation.pages.page_file import check_writable, render, write_page
 
 
@@ -50,7 +50,7 @@ class HtmlReport:
     Args:
         path: of the page. Its folder is made where missing.
         facts: where the numbers come from.
-        info: the data set.
+        info: the dataset.
         num_shown: how many of the best and how many of the worst images are shown.
 
     Raises:
@@ -82,7 +82,7 @@ class HtmlReport:
             evaluation: of the predictions that were observed.
 
         Raises:
-            DataError: no labelled pixel was counted.
+            DataError: no labeled pixel was counted.
             OSError: the disk fails.
         """
         write_page(self._path, self._render(evaluation))

@@ -42,19 +42,19 @@ class ImageScores:
     of at most twice ``num_shown`` images, encoded pictures are kept.
 
     Args:
-        info: the data set.
+        info: the dataset.
         num_shown: how many of the best and how many of the worst are kept.
 
     Attributes:
         ious: the IoU of each image after the dense CRF if there is one, in 0..1.
         ious_before: that before the dense CRF; empty without one.
-        unlabelled: number of images without a labelled pixel, which have no IoU.
+        unlabeled: number of images without a labeled pixel, which have no IoU.
     """
 
     def __init__(self, info: DatasetInfo, num_shown: int) -> None:
         self.ious: list[float] = []
         self.ious_before: list[float] = []
-        self.unlabelled = 0
+        self.unlabeled = 0
         self._info = info
         self._best = _Ranking(num_shown, last=False)
         self._worst = _Ranking(num_shown, last=True)
@@ -67,7 +67,7 @@ class ImageScores:
         """
         matrix = self._matrix(prediction.mask, prediction.refined)
         if not matrix.matrix.any():
-            self.unlabelled += 1
+            self.unlabeled += 1
             return
         metrics = matrix.metrics()
         self.ious.append(metrics.mean_iou)

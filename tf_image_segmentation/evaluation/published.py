@@ -32,7 +32,7 @@ class PublishedSet:
 
     Attributes:
         name: what the literature calls it.
-        datasets: names of the data sets whose records may hold it.
+        datasets: names of the datasets whose records may hold it.
         splits: names of the splits that it may be.
         images: how many there are.
         rows: the results.
@@ -106,7 +106,7 @@ def published(dataset: str, split: str | None, images: int) -> PublishedSet | No
     """Returns what was published about exactly these images, as far as can be told.
 
     Args:
-        dataset: the data set's name.
+        dataset: the dataset's name.
         split: the split that was evaluated, None where records have no splits.
         images: how many were evaluated.
     """
@@ -121,10 +121,10 @@ def why_not_published(dataset: str, split: str | None, images: int) -> str:
     """Says in a sentence why there is no published result to compare with."""
     known = [each for each in SETS if dataset in each.datasets]
     if not known:
-        return f"No published results are known for data set {dataset}."
+        return f"No published results are known for dataset {dataset}."
     of = "; ".join(f"{each.name}, {each.images} images" for each in known)
     here = f"split {split} with {images} images" if split else f"{images} images"
     return (
-        f"The published results known for data set {dataset} were measured on other sets ({of}), "
+        f"The published results known for dataset {dataset} were measured on other sets ({of}), "
         f"this one on {here}: they cannot be compared."
     )

@@ -60,7 +60,7 @@ def print_report(rows: dict[str, Metrics], class_names: tuple[str, ...]) -> None
     console.print(summary_table(rows))
     console.print(
         f"mean IoU over {metrics.classes_in_mean_iou} of {len(class_names)} classes, "
-        f"{metrics.pixels:,} labelled pixels, {metrics.ignored_pixels:,} ignored"
+        f"{metrics.pixels:,} labeled pixels, {metrics.ignored_pixels:,} ignored"
     )
 
 

@@ -97,17 +97,17 @@ def curves(
     with _style():
         figure, axes = _axes()
         styles = [(_BEFORE, "--", "s"), (_AFTER, "-", "o")][-len(values) :]
-        for (name, points), (colour, line, marker) in zip(values.items(), styles, strict=True):
+        for (name, points), (color, line, marker) in zip(values.items(), styles, strict=True):
             heights = [100 * value for value in points.values()]
-            axes.plot(list(points), heights, line, color=colour, marker=marker, ms=5, label=name)
-            axes.axhline(100 * overall[name], color=colour, linestyle=":", linewidth=1.2)
+            axes.plot(list(points), heights, line, color=color, marker=marker, ms=5, label=name)
+            axes.axhline(100 * overall[name], color=color, linestyle=":", linewidth=1.2)
         widths = list(next(iter(values.values())))
         axes.set_xscale("log", base=2)
         axes.set_xticks(widths, [str(width) for width in widths])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("width of the band, pixels")
         axes.set_ylabel(f"{title}, percent")
-        axes.plot([], [], ":", color="grey", label="all pixels")
+        axes.plot([], [], ":", color="gray", label="all pixels")
         axes.legend(frameon=False, loc="best")
         return _svg(figure)
 

@@ -14,7 +14,7 @@ from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, M
 from tf_image_segmentation.evaluation.image_scores import ImageScores, ScoredImage
 from tf_image_segmentation.evaluation.published import published, why_not_published
 from tf_image_segmentation.evaluation.report import percent
-from tf_image_segmentation.pages.colours import css_colour
+from tf_image_segmentation.pages.colors import css_color
 from tf_image_segmentation.pages.pictures import Picture
 
 Fields = dict[str, Any]
@@ -90,7 +90,7 @@ def classes(
         rows.append(
             {
                 "name": name,
-                "colour": css_colour(info.palette[label]),
+                "color": css_color(info.palette[label]),
                 "share": "-" if absent else percent(shares[label]),
                 "iou": percent(iou),
                 "accuracy": percent(accuracy),
@@ -133,7 +133,7 @@ def distribution(scores: ImageScores) -> Fields:
     return {
         "histogram": figures.histogram(scores.ious),
         "images": len(scores.ious),
-        "unlabelled": scores.unlabelled,
+        "unlabeled": scores.unlabeled,
         "quantiles": {
             "lowest": percent(least),
             "lower quartile": percent(lower),
@@ -195,7 +195,7 @@ def shown_image(image: ScoredImage, info: DatasetInfo) -> Fields:
     legend = [
         {
             "name": info.class_names[label],
-            "colour": css_colour(info.palette[label]),
+            "color": css_color(info.palette[label]),
             "iou": percent(iou),
         }
         for label, iou in image.class_ious.items()

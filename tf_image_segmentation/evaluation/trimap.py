@@ -25,7 +25,7 @@ WIDTHS = (1, 2, 4, 8, 16, 32)
 def boundary_distance(mask: np.ndarray) -> np.ndarray:
     """Returns the Euclidean distance of each pixel to the nearest boundary pixel, in pixels.
 
-    A boundary pixel is one whose neighbour above, below, left or right has another label; the
+    A boundary pixel is one whose neighbor above, below, left or right has another label; the
     border of the image is no boundary.
 
     Args:

@@ -21,7 +21,7 @@ def describe_export(
     Args:
         network: the network to export.
         checkpoint: where its weights come from; its ignore label is found beside it.
-        dataset: the data set that it was trained on, for checkpoints that do not tell.
+        dataset: the dataset that it was trained on, for checkpoints that do not tell.
 
     Returns:
         ``model``, ``num_classes``, ``class_names``, ``palette`` (RGB, 0..255), ``ignore_label``
@@ -39,7 +39,7 @@ def describe_export(
         "model": network.model_name,
         "num_classes": network.num_classes,
         "class_names": names and list(names),
-        "palette": palette and [list(colour) for colour in palette],
+        "palette": palette and [list(color) for color in palette],
         "ignore_label": _ignore_label(checkpoint, dataset),
         "checkpoint": None if checkpoint is None else str(checkpoint),
         "input": "uint8 [batch, height, width, 3], RGB, any size",

@@ -20,7 +20,7 @@ def _missing(side: tf.Tensor) -> tf.Tensor:
 
 
 def _pad(images: tf.Tensor) -> tf.Tensor:
-    """Does in a graph what `inference.pad_to_multiple` does: mean colour below and to the right."""
+    """Does in a graph what `inference.pad_to_multiple` does: mean color below and to the right."""
     height, width = tf.unstack(tf.shape(images)[1:3])
     margins = [[0, 0], [0, _missing(height)], [0, _missing(width)], [0, 0]]
     outside = 1.0 - tf.pad(tf.ones([1, height, width, 1]), margins)

@@ -35,7 +35,7 @@ def export_tflite(
         path: file to write.
         metadata: see `describe_export`.
         quantize: whether weights are stored in 8 bits, and large products computed in them
-            (dynamic range quantisation).
+            (dynamic range quantization).
 
     Raises:
         DataError: the network has more than 256 classes.

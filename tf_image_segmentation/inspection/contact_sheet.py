@@ -1,4 +1,4 @@
-"""A picture of examples with their masks over them, and what the colours mean."""
+"""A picture of examples with their masks over them, and what the colors mean."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_contact_sheet(
     Args:
         path: of the file.
         examples: what is drawn.
-        info: the data set, None where its classes are not known.
+        info: the dataset, None where its classes are not known.
         columns: examples in a row.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Findings about what the images and masks of a data set hold."""
+"""Findings about what the images and masks of a dataset hold."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def content_findings(
     Args:
         statistics: of each split.
         pairs: what `find_pairs` found.
-        info: the data set, None where its classes are not known.
+        info: the dataset, None where its classes are not known.
     """
     return [
         *_repeated_ids(statistics),
         *_across_splits(pairs),
         *_absent_classes(statistics, info),
-        *_ids(statistics, "unlabelled", "without a labelled pixel", _unlabelled(statistics, info)),
+        *_ids(statistics, "unlabeled", "without a labeled pixel", _unlabeled(statistics, info)),
         *_ids(
             statistics,
             "small",
@@ -121,7 +121,7 @@ def _absent_classes(statistics: Statistics, info: DatasetInfo | None) -> list[Fi
     return [Finding(WARNING, "absent-classes", summary, way_out=way_out)]
 
 
-def _unlabelled(statistics: Statistics, info: DatasetInfo | None) -> dict[str, list[str]]:
+def _unlabeled(statistics: Statistics, info: DatasetInfo | None) -> dict[str, list[str]]:
     if info is None or info.ignore_label is None:
         return {}
     label = info.ignore_label

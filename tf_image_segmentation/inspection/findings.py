@@ -1,4 +1,4 @@
-"""What is wrong with a data set, or may be: each finding has a rule, a level and a way out."""
+"""What is wrong with a dataset, or may be: each finding has a rule, a level and a way out."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def size_findings(
     """Compares the sizes of splits with the published ones.
 
     Args:
-        published: number of samples by split, as the data set's description says.
+        published: number of samples by split, as the dataset's description says.
         found: number of samples by split.
         skipped: number of samples that a conversion left out, by split.
         unlisted: splits that are known to be at fault.

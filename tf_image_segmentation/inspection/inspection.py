@@ -1,4 +1,4 @@
-"""Inspects a data set: what is in it, and what is wrong with it."""
+"""Inspects a dataset: what is in it, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tf_image_segmentation.inspection.statistics import SplitStatistics
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was seen of a data set.
+    """What was seen of a dataset.
 
     Attributes:
-        info: the data set, None for records that do not tell.
+        info: the dataset, None for records that do not tell.
         listed: number of examples of each split, broken ones included.
         statistics: of the examples of each split that could be read.
         pairs: images that are like one of another split, see `find_pairs`.

@@ -1,4 +1,4 @@
-"""Names and colours of mask values, for data sets that name them and for records that do not."""
+"""Names and colors of mask values, for datasets that name them and for records that do not."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterable
 import numpy as np
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo
-from tf_image_segmentation.visualization import IGNORE_COLOUR, Palette, generic_palette
+from tf_image_segmentation.visualization import IGNORE_COLOR, Palette, generic_palette
 
-_GENERIC_COLOURS = 64
+_GENERIC_COLORS = 64
 
 
 def palette_of(info: DatasetInfo | None) -> Palette:
-    """Returns the colour of each class id."""
-    return generic_palette(_GENERIC_COLOURS) if info is None else info.palette
+    """Returns the color of each class id."""
+    return generic_palette(_GENERIC_COLORS) if info is None else info.palette
 
 
-def colour_of(info: DatasetInfo | None, label: int) -> tuple[int, int, int]:
-    """Returns the colour of a mask value."""
+def color_of(info: DatasetInfo | None, label: int) -> tuple[int, int, int]:
+    """Returns the color of a mask value."""
     palette = palette_of(info)
-    return palette[label] if label < len(palette) else IGNORE_COLOUR
+    return palette[label] if label < len(palette) else IGNORE_COLOR
 
 
 def labels_to_show(info: DatasetInfo | None, label_pixels: Iterable[np.ndarray]) -> list[int]:

@@ -28,7 +28,7 @@ class Measurement:
         image_id: its id.
         size: height and width in pixels.
         label_pixels: pixels of each mask value, int64 [256].
-        colour_pixels: pixels of each value of each channel, RGB, int64 [3, 256].
+        color_pixels: pixels of each value of each channel, RGB, int64 [3, 256].
         hash: the image's perceptual hash, None where it has no structure.
         digest: equal for equal pixels.
     """
@@ -37,7 +37,7 @@ class Measurement:
     image_id: str
     size: tuple[int, int]
     label_pixels: np.ndarray
-    colour_pixels: np.ndarray
+    color_pixels: np.ndarray
     hash: np.ndarray | None
     digest: bytes
 

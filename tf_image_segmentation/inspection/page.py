@@ -33,7 +33,7 @@ def write_inspection_page(
         inspection: what was found.
         source: what was inspected; the images of pairs are read from it.
         shown: the examples that are shown.
-        dataset_source: where the data set comes from, None where it is not known.
+        dataset_source: where the dataset comes from, None where it is not known.
         where: the folder or file that was inspected.
 
     Raises:
@@ -51,7 +51,7 @@ def write_inspection_page(
         "split_names": list(inspection.statistics),
         "classes": sections.classes(inspection),
         "sizes": sections.sizes(inspection.statistics),
-        "colours": sections.colours(inspection.statistics),
+        "colors": sections.colors(inspection.statistics),
         "reference": [f"{mean:.2f}" for mean in VGG_MEAN],
         "num_pairs": len(inspection.pairs),
         "pairs": sections.pairs(inspection, source.examples(wanted), _PAIRS),

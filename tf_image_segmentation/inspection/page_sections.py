@@ -1,4 +1,4 @@
-"""What the sections of the page on a data set show: numbers as text, ready to be laid out."""
+"""What the sections of the page on a dataset show: numbers as text, ready to be laid out."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo
 from tf_image_segmentation.inspection.inspection import Inspection
-from tf_image_segmentation.inspection.labels import colour_of, labels_to_show, palette_of
+from tf_image_segmentation.inspection.labels import color_of, labels_to_show, palette_of
 from tf_image_segmentation.inspection.measurement import Position
 from tf_image_segmentation.inspection.source import Example
 from tf_image_segmentation.inspection.statistics import SplitStatistics
-from tf_image_segmentation.pages.colours import HATCHING, css_colour
+from tf_image_segmentation.pages.colors import HATCHING, css_color
 from tf_image_segmentation.pages.pictures import overlaid, photo
 from tf_image_segmentation.visualization import class_name
 
@@ -69,7 +69,7 @@ def classes(inspection: Inspection) -> list[Fields]:
             {
                 "label": label,
                 "name": class_name(info, label),
-                "background": HATCHING if ignored else css_colour(colour_of(info, label)),
+                "background": HATCHING if ignored else css_color(color_of(info, label)),
                 "cells": cells,
             }
         )
@@ -109,27 +109,27 @@ def _quantiles(sizes: Counter[tuple[int, int]], axis: int) -> list[str]:
     return [f"{value:g}" for value in (sides.min(), np.median(sides), sides.max())]
 
 
-def colours(statistics: Mapping[str, SplitStatistics]) -> list[Fields]:
+def colors(statistics: Mapping[str, SplitStatistics]) -> list[Fields]:
     """Returns mean and standard deviation of each channel of each split, and its histograms."""
     rows = []
     for split, found in statistics.items():
         if not found.images:
             continue
-        means, deviations = found.colour_means(), found.colour_deviations()
+        means, deviations = found.color_means(), found.color_deviations()
         rows.append(
             {
                 "split": split,
-                "swatch": css_colour([round(mean) for mean in means]),
+                "swatch": css_color([round(mean) for mean in means]),
                 "channels": [f"{m:.2f} ± {d:.2f}" for m, d in zip(means, deviations, strict=True)],
-                "curves": _curves(found.colour_pixels),
+                "curves": _curves(found.color_pixels),
             }
         )
     return rows
 
 
-def _curves(colour_pixels: np.ndarray) -> list[str]:
+def _curves(color_pixels: np.ndarray) -> list[str]:
     """Returns the points of an SVG line for each channel, 256 wide."""
-    shares = colour_pixels / colour_pixels.sum(axis=1, keepdims=True)
+    shares = color_pixels / color_pixels.sum(axis=1, keepdims=True)
     # A few values that very many pixels have, such as clipped ones, would flatten all the rest.
     full = max(np.percentile(shares, 99), shares.max() / 8)
     heights = _CURVE_HEIGHT * (1 - np.minimum(shares / full, 1))

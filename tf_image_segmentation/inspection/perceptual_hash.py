@@ -12,10 +12,10 @@ DEFAULT_DISTANCE = 6
 
 Measured on 54 photos and frames of video, all copies that were saved as JPEG (quality 20 to 95),
 resized (0.3 to 2 times, or squeezed by a fifth), made a tenth brighter or a fifth darker, given a
-fifth more contrast or noise (sigma 5), or turned grey differ by 0 to 6 bits. Of those made 0.3
+fifth more contrast or noise (sigma 5), or turned gray differ by 0 to 6 bits. Of those made 0.3
 brighter or cropped by 2 % a side one in six differs by more, up to 14; so do copies of regular
 patterns. Different photos differ by 14 to 40 bits. The closest images that are no copies were the
-two views of a stereo pair and neighbouring slices of a tissue (8 bits), and frames of one street in
+two views of a stereo pair and neighboring slices of a tissue (8 bits), and frames of one street in
 CamVid's train and val (10 bits).
 """
 
@@ -38,8 +38,8 @@ def perceptual_hash(image: np.ndarray) -> np.ndarray | None:
         bool [64], or None for an image whose brightness hardly varies (a standard deviation below
         2 of 255 at that size): nothing but noise would decide the bits.
     """
-    grey = Image.fromarray(image).convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX)
-    values = np.asarray(grey, np.float64)
+    gray = Image.fromarray(image).convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    values = np.asarray(gray, np.float64)
     if values.std() < _FEATURELESS:
         return None
     low = dctn(values, norm="ortho")[1:9, 1:9].ravel()

@@ -60,7 +60,7 @@ class RecordSource:
 
     def selection(self, count: int) -> list[Position]:
         """Returns the first positions of every file, as many in each."""
-        # Some of every file, because neighbours in a file may be frames of one video.
+        # Some of every file, because neighbors in a file may be frames of one video.
         files = [
             (split, first, examples)
             for split, records in self._records.items()

@@ -1,4 +1,4 @@
-"""Samples of a data set on disk, inspected before a conversion; needs no TensorFlow."""
+"""Samples of a dataset on disk, inspected before a conversion; needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SampleSource:
     """A `Source` of samples.
 
     Args:
-        info: the data set.
+        info: the dataset.
         samples: of each split.
         unlisted: why other splits have no samples, by name.
         options: how images are read.

@@ -20,10 +20,10 @@ class Example(NamedTuple):
 
 
 class Source(Protocol):
-    """Gives the examples of a data set.
+    """Gives the examples of a dataset.
 
     Attributes:
-        info: the data set, None for records that do not tell.
+        info: the dataset, None for records that do not tell.
         listed: number of examples of each split, whether or not they can be read.
     """
 

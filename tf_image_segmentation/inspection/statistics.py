@@ -37,7 +37,7 @@ class SplitStatistics:
         single_label: image ids by mask value, of images that have one value only.
         small: ids of images with a side under `LEAST_SIDE`.
         sizes: number of images of each height and width.
-        colour_pixels: pixels of each value of each channel, RGB, int64 [3, 256].
+        color_pixels: pixels of each value of each channel, RGB, int64 [3, 256].
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class SplitStatistics:
         self.single_label: dict[int, list[str]] = {}
         self.small: list[str] = []
         self.sizes: Counter[tuple[int, int]] = Counter()
-        self.colour_pixels = np.zeros((3, 256), np.int64)
+        self.color_pixels = np.zeros((3, 256), np.int64)
 
     def update(self, measured: Measurement) -> None:
         """Takes in an example."""
@@ -62,14 +62,14 @@ class SplitStatistics:
         if min(measured.size) < LEAST_SIDE:
             self.small.append(measured.image_id)
         self.sizes[measured.size] += 1
-        self.colour_pixels += measured.colour_pixels
+        self.color_pixels += measured.color_pixels
 
-    def colour_means(self) -> np.ndarray:
+    def color_means(self) -> np.ndarray:
         """Returns the mean of each channel over all pixels, float64 [3] in 0..255, RGB."""
-        return self.colour_pixels @ np.arange(256.0) / self.colour_pixels.sum(axis=1)
+        return self.color_pixels @ np.arange(256.0) / self.color_pixels.sum(axis=1)
 
-    def colour_deviations(self) -> np.ndarray:
+    def color_deviations(self) -> np.ndarray:
         """Returns the standard deviation of each channel over all pixels, float64 [3]."""
-        distances = np.arange(256.0) - self.colour_means()[:, np.newaxis]
-        squares = (self.colour_pixels * distances**2).sum(axis=1)
-        return np.sqrt(squares / self.colour_pixels.sum(axis=1))
+        distances = np.arange(256.0) - self.color_means()[:, np.newaxis]
+        squares = (self.color_pixels * distances**2).sum(axis=1)
+        return np.sqrt(squares / self.color_pixels.sum(axis=1))

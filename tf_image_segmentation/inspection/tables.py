@@ -15,9 +15,9 @@ _CHANNELS = ("red", "green", "blue")
 
 
 def print_tables(inspection: Inspection) -> None:
-    """Prints splits, classes and colours."""
+    """Prints splits, classes and colors."""
     console = Console()
-    for table in (split_table(inspection), class_table(inspection), colour_table(inspection)):
+    for table in (split_table(inspection), class_table(inspection), color_table(inspection)):
         console.print(table)
 
 
@@ -56,12 +56,12 @@ def class_table(inspection: Inspection) -> Table:
     return table
 
 
-def colour_table(inspection: Inspection) -> Table:
+def color_table(inspection: Inspection) -> Table:
     """Returns a table of mean and standard deviation of each channel."""
     table = _table("mean ± deviation, 0 to 255", *_CHANNELS)
     for split, found in inspection.statistics.items():
         if found.images:
-            values = zip(found.colour_means(), found.colour_deviations(), strict=True)
+            values = zip(found.color_means(), found.color_deviations(), strict=True)
             table.add_row(Text(split), *(f"{mean:.1f} ± {spread:.1f}" for mean, spread in values))
     table.add_row("mean of the models' inputs", *(f"{mean:.1f}" for mean in VGG_MEAN))
     return table

@@ -36,7 +36,7 @@ class RestoreReport:
         """One line for a log."""
         text = f"restored {len(self.restored)} variables from {self.path}"
         if self.initialized:
-            text += f"; left as initialised: {', '.join(self.initialized)}"
+            text += f"; left as initialized: {', '.join(self.initialized)}"
         if self.unused:
             text += f"; not used: {', '.join(self.unused)}"
         return text
@@ -204,7 +204,7 @@ def restore(
         raise DataError(
             f"{weights.path} does not fit {model}:\n"
             + "\n".join(wrong)
-            + "\nname layers that shall start as initialised (new_layers, --new-layers), or change "
+            + "\nname layers that shall start as initialized (new_layers, --new-layers), or change "
             "the model's options to those of the checkpoint"
         )
     for name, value in {name: _read(weights, taken[name]) for name in taken}.items():

@@ -13,12 +13,12 @@ import tensorflow as tf
 import tf_slim as slim
 
 
-def neighbourhoods(features: tf.Tensor, size: int) -> tf.Tensor:
+def neighborhoods(features: tf.Tensor, size: int) -> tf.Tensor:
     """Returns, for each position, the ``size`` x ``size`` features around it, zero beyond borders.
 
     Args:
         features: [batch, height, width, channels].
-        size: side of the neighbourhood; an even one has one more row and column after the position
+        size: side of the neighborhood; an even one has one more row and column after the position
             than before it, as SAME padding of a convolution has.
 
     Returns:
@@ -79,7 +79,7 @@ def product_conv2d(
             "biases", [num_outputs], features.dtype, tf.compat.v1.zeros_initializer()
         )
         length = kernel_size * kernel_size * channels
-        rows = tf.reshape(neighbourhoods(features, kernel_size), [-1, length])
+        rows = tf.reshape(neighborhoods(features, kernel_size), [-1, length])
         product = tf.matmul(rows, tf.reshape(weights, [length, num_outputs]))
         net = tf.nn.bias_add(product, biases)
         if activation_fn is not None:

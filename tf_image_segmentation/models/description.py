@@ -12,7 +12,7 @@ from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.fcn import MODELS
 
 T = TypeVar("T")
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 _FULL_WIDTH = 512  # channels of conv5_3 in VGG-16, which tell a width best
 
@@ -27,7 +27,7 @@ class Description:
         compute_dtype: type of the convolutions that it was trained with.
         model_options: passed to the model function.
         class_names: what the classes are, None for a checkpoint from elsewhere.
-        palette: their colours, RGB in 0..255; likewise.
+        palette: their colors, RGB in 0..255; likewise.
     """
 
     model: str
@@ -35,7 +35,7 @@ class Description:
     compute_dtype: str = "float32"
     model_options: dict[str, Any] = field(default_factory=dict)
     class_names: tuple[str, ...] | None = None
-    palette: tuple[Colour, ...] | None = None
+    palette: tuple[Color, ...] | None = None
 
 
 def describe(path: str | Path) -> Description:
@@ -55,7 +55,7 @@ def describe(path: str | Path) -> Description:
     try:
         dataset = saved.get("dataset", {})
         names = _tuple_of(str, dataset.get("class_names"))
-        palette = _tuple_of(_colour, dataset.get("palette"))
+        palette = _tuple_of(_color, dataset.get("palette"))
     except (TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{path}: the description beside it has unreadable classes ({error}); delete it to go "
@@ -75,7 +75,7 @@ def _tuple_of(kind: Callable[[Any], T], values: Any) -> tuple[T, ...] | None:
     return tuple(map(kind, values)) if values else None
 
 
-def _colour(values: Any) -> Colour:
+def _color(values: Any) -> Color:
     red, green, blue = map(int, values)
     return red, green, blue
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
-from tf_image_segmentation.models.description import Colour, describe
+from tf_image_segmentation.models.description import Color, describe
 from tf_image_segmentation.models.fcn import MODELS, ModelFunction, check_sides
 
 COMPUTE_DTYPES = ("float32", "bfloat16")
@@ -33,7 +33,7 @@ class Network(tf.Module):
     Attributes:
         variables_by_name: every variable by its checkpoint name, always float32.
         class_names: what the classes are, where `from_checkpoint` found it, else None.
-        palette: their colours, RGB in 0..255; likewise.
+        palette: their colors, RGB in 0..255; likewise.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Network(tf.Module):
         self.compute_dtype = compute_dtype
         self.model_options = dict(model_options)
         self.class_names: tuple[str, ...] | None = None
-        self.palette: tuple[Colour, ...] | None = None
+        self.palette: tuple[Color, ...] | None = None
         self.variables_by_name: dict[str, tf.Variable] = {}
         # Tracing creates the variables; the sizes are unknown, so that one trace serves all.
         self._predict = tf.function(
@@ -177,12 +177,12 @@ class Network(tf.Module):
         Args:
             path: a slim VGG-16 checkpoint (either format), an FCN checkpoint of the same or a
                 coarser stride, a folder that holds checkpoints, or an ``.npz`` keyed by slim names.
-            new_layers: layers such as ``"fc6"`` that may stay as initialised, where the file lacks
+            new_layers: layers such as ``"fc6"`` that may stay as initialized, where the file lacks
                 them or has them in another shape. Skip layers that a coarser FCN lacks, and fc8 of
                 a VGG-16 for other classes or without fc8, need not be named.
 
         Returns:
-            What was restored, what stayed as initialised, what the file holds besides.
+            What was restored, what stayed as initialized, what the file holds besides.
 
         Raises:
             DataError: the file is no such checkpoint, or variables are missing or of another
@@ -197,7 +197,7 @@ class Network(tf.Module):
 
         Args:
             path: prefix of the files, read back by `restore` and ``tf.train.load_checkpoint``.
-            info: further JSON fields to keep with the model, such as the data set's classes.
+            info: further JSON fields to keep with the model, such as the dataset's classes.
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)

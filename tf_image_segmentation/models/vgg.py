@@ -72,7 +72,7 @@ def vgg_16(
         seed = None if dropout_seed is None else tf.add(dropout_seed, [0, number])
         return _dropout(net, dropout_keep_prob, is_training, seed, f"dropout{number}")
 
-    # He's initialisation keeps the scale through 15 rectified layers; it matters only for layers
+    # He's initialization keeps the scale through 15 rectified layers; it matters only for layers
     # that no checkpoint fills.
     head_layer = {"weights_initializer": slim.variance_scaling_initializer()}
     relu_layer = {**head_layer, "padding": "SAME"}

@@ -10,11 +10,11 @@ import numpy as np
 from PIL import Image
 
 from tf_image_segmentation.datasets.dataset import DatasetInfo
-from tf_image_segmentation.visualization import IGNORE_COLOUR, Palette, colorize
+from tf_image_segmentation.visualization import IGNORE_COLOR, Palette, colorize
 
 LONGEST_SIDE = 480
-HATCH_COLOUR = (112, 112, 112)
-"""Of the stripes on ignored pixels: one colour alone might be that of a class."""
+HATCH_COLOR = (112, 112, 112)
+"""Of the stripes on ignored pixels: one color alone might be that of a class."""
 
 _JPEG_QUALITY = 85
 _HATCH_PERIOD = 8
@@ -48,15 +48,15 @@ def photo(image: np.ndarray, longest_side: int = LONGEST_SIDE) -> Picture:
 
 
 def painted(labels: np.ndarray, info: DatasetInfo, ignored: int | None = None) -> Picture:
-    """Returns labels in the data set's colours as a PNG of at most `LONGEST_SIDE` pixels a side.
+    """Returns labels in the dataset's colors as a PNG of at most `LONGEST_SIDE` pixels a side.
 
     Args:
         labels: class ids, uint8 [h, w].
-        info: has the colours.
+        info: has the colors.
         ignored: label of pixels that are hatched; None for a prediction, which ignores none.
     """
     shrunk = np.asarray(_shrunk(labels, Image.Resampling.NEAREST, LONGEST_SIDE))
-    return _encode(Image.fromarray(_coloured(shrunk, info.palette, ignored)), "PNG")
+    return _encode(Image.fromarray(_colored(shrunk, info.palette, ignored)), "PNG")
 
 
 def overlaid(
@@ -71,23 +71,23 @@ def overlaid(
     Args:
         image: RGB, uint8 [h, w, 3].
         labels: class ids, uint8 [h, w].
-        palette: colour of each class id.
+        palette: color of each class id.
         ignored: label of pixels that are hatched, or None.
         longest_side: of the picture in pixels.
     """
     below = _shrunk(image, Image.Resampling.LANCZOS, longest_side)
     shrunk = np.asarray(_shrunk(labels, Image.Resampling.NEAREST, longest_side))
-    above = Image.fromarray(_coloured(shrunk, palette, ignored))
+    above = Image.fromarray(_colored(shrunk, palette, ignored))
     return _encode(Image.blend(below, above, 0.5), "JPEG", quality=_JPEG_QUALITY)
 
 
-def _coloured(labels: np.ndarray, palette: Palette, ignored: int | None) -> np.ndarray:
+def _colored(labels: np.ndarray, palette: Palette, ignored: int | None) -> np.ndarray:
     picture = colorize(labels, palette)
     if ignored is not None:
         rows, columns = np.indices(labels.shape)
         stripes = (rows + columns) % _HATCH_PERIOD < _HATCH_PERIOD // 2
-        picture[labels == ignored] = IGNORE_COLOUR
-        picture[(labels == ignored) & stripes] = HATCH_COLOUR
+        picture[labels == ignored] = IGNORE_COLOR
+        picture[(labels == ignored) & stripes] = HATCH_COLOR
     return picture
 
 

@@ -17,7 +17,7 @@ from tf_image_segmentation.errors import DataError
 _MAX_CLASSES = 255  # 8-bit masks; one value is left for pixels to ignore
 _KEYS = ("name", "classes", "ignore_label", "data_sets")
 
-# For each class of a data set one of the mixture, or None for pixels to ignore.
+# For each class of a dataset one of the mixture, or None for pixels to ignore.
 Places = Mapping[str, str | None]
 
 
@@ -28,7 +28,7 @@ class ClassMap:
     Attributes:
         path: of the file.
         info: the mixture's classes, palette and ignore label.
-        data_sets: the places of classes, by the name of their data set.
+        data_sets: the places of classes, by the name of their dataset.
     """
 
     path: Path
@@ -65,7 +65,7 @@ class ClassMap:
         A class that the file does not mention becomes the mixture's class of the same name.
 
         Raises:
-            DataError: the file names a data set or a class that no part has, or a class of a part
+            DataError: the file names a dataset or a class that no part has, or a class of a part
                 has no place; the message lists all of them.
         """
         self._check_names(parts)
@@ -91,7 +91,7 @@ class ClassMap:
         _require(
             not strange,
             self.path,
-            f"{_some(strange)}: no record folder is of this data set; the folders are of "
+            f"{_some(strange)}: no record folder is of this dataset; the folders are of "
             f"{', '.join(sorted(names))}; mend the name or leave it out",
         )
         for name, given in self.data_sets.items():
@@ -129,16 +129,16 @@ def _classes(path: Path, classes: Any) -> dict[str, tuple[int, int, int]]:
     _require(
         isinstance(classes, dict) and len(classes) > 0 and "" not in classes,
         path,
-        '"classes" must be an object of names and colours, such as {"road": [128, 64, 128]}',
+        '"classes" must be an object of names and colors, such as {"road": [128, 64, 128]}',
     )
     _require(
         len(classes) <= _MAX_CLASSES, path, f"{len(classes)} classes, at most {_MAX_CLASSES} fit"
     )
-    bad = [name for name, colour in classes.items() if not _is_colour(colour)]
+    bad = [name for name, color in classes.items() if not _is_color(color)]
     _require(
-        not bad, path, f"colours of {_some(bad)} must be [red, green, blue], whole numbers 0 to 255"
+        not bad, path, f"colors of {_some(bad)} must be [red, green, blue], whole numbers 0 to 255"
     )
-    return {name: tuple(colour) for name, colour in classes.items()}
+    return {name: tuple(color) for name, color in classes.items()}
 
 
 def _data_sets(path: Path, data_sets: Any, info: DatasetInfo) -> dict[str, Places]:
@@ -167,11 +167,9 @@ def _is_integer(value: Any, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def _is_colour(colour: Any) -> bool:
+def _is_color(color: Any) -> bool:
     return (
-        isinstance(colour, list)
-        and len(colour) == 3
-        and all(_is_integer(c, 0, 255) for c in colour)
+        isinstance(color, list) and len(color) == 3 and all(_is_integer(c, 0, 255) for c in color)
     )
 
 

@@ -1,4 +1,4 @@
-"""Label tables: what the mask values of one data set are called in the classes of another."""
+"""Label tables: what the mask values of one dataset are called in the classes of another."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def make_label_table(
     """Returns the table from the mask values of ``part`` to those of ``info``.
 
     Args:
-        part: the data set whose masks are read.
+        part: the dataset whose masks are read.
         class_map: for each class of ``part`` a class of ``info``, or None for pixels to ignore.
-        info: the data set whose classes are wanted; it needs an ignore label only where pixels
+        info: the dataset whose classes are wanted; it needs an ignore label only where pixels
             become it.
 
     Returns:
         256 values. What is neither a class of ``part`` nor its ignore label is `REFUSED`, so that
-        a wrong label stays an error whatever the other data set's labels are.
+        a wrong label stays an error whatever the other dataset's labels are.
     """
     number_of = {name: number for number, name in enumerate(info.class_names)}
     ignored = REFUSED if info.ignore_label is None else info.ignore_label

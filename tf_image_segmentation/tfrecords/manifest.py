@@ -38,7 +38,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a data set as it was written.
+    """One split of a dataset as it was written.
 
     Attributes:
         examples: number of records in all shards.
@@ -75,7 +75,7 @@ class MixturePart:
 
     Attributes:
         folder: its absolute path; in the file, relative to the folder of the mixture.
-        data_set: name of its data set.
+        data_set: name of its dataset.
         manifest_sha256: of its own manifest.
         weight: its share of the training examples is this over the sum of all weights.
         class_map: for each of its classes one of the mixture, or None for pixels to ignore.
@@ -97,9 +97,9 @@ class Manifest:
     """Everything known about a folder of records, or about a mixture of such folders.
 
     Attributes:
-        info: the data set.
+        info: the dataset.
         splits: what was written, by split name.
-        source: facts about the conversion, such as the mode of a union of data sets.
+        source: facts about the conversion, such as the mode of a union of datasets.
         parts: of a mixture, the folders that it takes examples from; empty otherwise.
     """
 
@@ -146,7 +146,7 @@ class Manifest:
         if not path.is_file():
             raise DataError(
                 f"{folder}: no {MANIFEST_FILE}, so this is not a finished conversion; convert the "
-                "data set again, or name record files from elsewhere by a quoted pattern such as "
+                "dataset again, or name record files from elsewhere by a quoted pattern such as "
                 f"'{folder}/*.tfrecord*'"
             )
         try:
@@ -155,7 +155,7 @@ class Manifest:
             if isinstance(error, DataError):
                 raise
             raise DataError(
-                f"{path}: damaged manifest ({error!r}); convert the data set again"
+                f"{path}: damaged manifest ({error!r}); convert the dataset again"
             ) from error
 
 
@@ -164,7 +164,7 @@ def _from_fields(path: Path, fields: Mapping[str, Any]) -> Manifest:
     if version != SCHEMA_VERSION:
         raise DataError(
             f"{path}: schema version {version}, this program reads version {SCHEMA_VERSION}; "
-            "convert the data set again or use the version of the program that wrote it"
+            "convert the dataset again or use the version of the program that wrote it"
         )
     manifest = Manifest(
         info=DatasetInfo.from_json(fields["dataset"]),

@@ -104,7 +104,7 @@ def _read_manifests(paths: Sequence[Path]) -> list[Manifest]:
     if without:
         raise DataError(
             f"{', '.join(without)}: no folder with a {MANIFEST_FILE}, which says what the classes "
-            "are, so that it cannot train together with others; convert the data set again"
+            "are, so that it cannot train together with others; convert the dataset again"
         )
     manifests = [Manifest.read(path) for path in paths]
     for path, manifest in zip(paths, manifests, strict=True):
@@ -114,7 +114,7 @@ def _read_manifests(paths: Sequence[Path]) -> list[Manifest]:
         if _TRAIN not in manifest.splits:
             raise DataError(
                 f"{path}: no {_TRAIN!r} split, only {', '.join(manifest.splits)}; leave it out, or "
-                "convert the data set again"
+                "convert the dataset again"
             )
     return manifests
 

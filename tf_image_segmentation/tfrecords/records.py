@@ -55,11 +55,11 @@ class Records:
 
     @property
     def info(self) -> DatasetInfo | None:
-        """The data set's description, or None for files without a manifest."""
+        """The dataset's description, or None for files without a manifest."""
         return None if self.manifest is None else self.manifest.info
 
     def described_as(self, name: str | None) -> DatasetInfo:
-        """Returns the data set's description: the registered one called ``name`` if given.
+        """Returns the dataset's description: the registered one called ``name`` if given.
 
         Raises:
             DataError: no name is given and the files have no manifest, which would tell.
@@ -69,7 +69,7 @@ class Records:
         if self.info is None:
             raise DataError(
                 f"{self.files[0]}: records without a manifest do not name their classes; name the "
-                "data set with --dataset, for example --dataset pascal_voc"
+                "dataset with --dataset, for example --dataset pascal_voc"
             )
         return self.info
 

@@ -40,7 +40,7 @@ _FEATURES = {
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER_BYTES = 33
-_INDEX_PNG = (8, 0)  # bit depth, colour type "grey"
+_INDEX_PNG = (8, 0)  # bit depth, color type "gray"
 _JPEG_START = b"\xff\xd8"
 
 
@@ -101,13 +101,13 @@ def detect_schema(serialized: bytes, name: str) -> str:
     try:
         found = set(tf.train.Example.FromString(serialized).features.feature)
     except Exception as error:  # google.protobuf is no dependency of ours, so no name to catch.
-        raise DataError(f"{name}: not a tf.train.Example; convert the data set again") from error
+        raise DataError(f"{name}: not a tf.train.Example; convert the dataset again") from error
     for schema, features in _FEATURES.items():
         if found.issuperset(features):
             return schema
     wanted = " or ".join(str(sorted(features)) for features in _FEATURES.values())
     raise DataError(
-        f"{name}: missing features: found {sorted(found)}, wanted {wanted}; convert the data set "
+        f"{name}: missing features: found {sorted(found)}, wanted {wanted}; convert the dataset "
         "again with this program"
     )
 
@@ -151,7 +151,7 @@ def _parse_encoded(features: dict[str, Any], name: tf.Tensor, max_pixels: int) -
     checks = [
         _require_size(image_size, size, "image", name),
         _require_size(mask_size, size, "mask", name),
-        # TensorFlow would turn the ids of a palette PNG into grey levels.
+        # TensorFlow would turn the ids of a palette PNG into gray levels.
         _require(
             tf.reduce_all(mask_type == _INDEX_PNG),
             [name, ": the mask is not a single-channel 8-bit PNG without a palette"],
@@ -207,7 +207,7 @@ def _checked_size(
 
 
 def _png_header(encoded: tf.Tensor, what: str, name: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns int64 [height, width] and uint8 [bit depth, colour type] of a PNG's first chunk."""
+    """Returns int64 [height, width] and uint8 [bit depth, color type] of a PNG's first chunk."""
     is_png = (tf.strings.length(encoded) > _PNG_HEADER_BYTES) & tf.equal(
         tf.strings.substr(encoded, 0, len(_PNG_SIGNATURE)), _PNG_SIGNATURE
     )

@@ -1,4 +1,4 @@
-"""Converts a data set to files of records."""
+"""Converts a dataset to files of records."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def convert(
     nothing. The same input gives the same bytes, whatever the number of workers.
 
     Args:
-        info: the data set's description; goes into the manifest.
+        info: the dataset's description; goes into the manifest.
         samples_by_split: samples of each split. A split whose name starts with "train" is shuffled.
         output_dir: the folder to make.
         num_shards: files for each split; fewer where a split has fewer samples.
@@ -217,7 +217,7 @@ def _warn_of_void(manifest: Manifest) -> None:
     for name, split in manifest.splits.items():
         if split.all_void:
             _LOG.warning(
-                "%d samples of split %s have no labelled pixel; they were kept and are listed in "
+                "%d samples of split %s have no labeled pixel; they were kept and are listed in "
                 "the manifest: %s",
                 len(split.all_void),
                 name,

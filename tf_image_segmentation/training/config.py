@@ -34,11 +34,11 @@ def _size(sides: Iterable[int]) -> str:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one stage (one model on one data set) is trained.
+    """How one stage (one model on one dataset) is trained.
 
     Attributes:
         steps: optimizer steps.
-        learning_rate: peak rate, for the mean loss over labelled pixels.
+        learning_rate: peak rate, for the mean loss over labeled pixels.
         batch_size: crops a step, over all devices.
         crop_size: height and width of a crop, multiples of 32.
         optimizer: "adam", or "momentum" for stochastic gradient descent.
@@ -53,7 +53,7 @@ class Recipe:
         scale_range: bounds of the random scale, None to leave the size alone.
         color_distortion: "none", "fast" (brightness, saturation) or "full" (and hue, contrast).
         model_options: passed to the model function, such as ``width_multiplier``.
-        new_layers: layers that may start as initialised, where the first checkpoint lacks them or
+        new_layers: layers that may start as initialized, where the first checkpoint lacks them or
             has them in another shape.
         compute_dtype: type of the convolutions, "float32" or "bfloat16".
         validation_interval: steps between validations; the last step always validates.
@@ -114,7 +114,7 @@ class TrainingConfig:
             "val" split beside the training records if they have one.
         run_dir: folder that the run writes to.
         init_checkpoint: where the weights start from; None starts from random ones.
-        dataset: registered data set whose classes records without a manifest have.
+        dataset: registered dataset whose classes records without a manifest have.
         class_map: file that puts the classes of the folders into one space, see
             ``tfrecords.mixture``; it may also change those of one folder.
         sampling_weights: for each folder, how often an example of it is taken, in proportion; None

@@ -60,7 +60,7 @@ class TrainingData:
 
     @property
     def mixture(self) -> Manifest | None:
-        """The manifest of the mixture that the run trains on, None for a data set alone."""
+        """The manifest of the mixture that the run trains on, None for a dataset alone."""
         manifest = self.records.manifest
         return manifest if manifest is not None and manifest.parts else None
 
@@ -119,7 +119,7 @@ def _balancing(config: TrainingConfig, train: Records) -> tuple[float, ...] | No
     if train.manifest is None or "train" not in train.manifest.splits:
         raise DataError(
             f"{config.tfrecords}: class balancing needs the pixel counts of a manifest with a "
-            '"train" split; convert the data set with this program, or use a recipe without '
+            '"train" split; convert the dataset with this program, or use a recipe without '
             "class_balancing"
         )
     pixels = train.manifest.splits["train"].class_pixels
@@ -128,7 +128,7 @@ def _balancing(config: TrainingConfig, train: Records) -> tuple[float, ...] | No
 
 def _mixing(mixture: Manifest) -> dict[str, Any]:
     """Returns what decides the classes of a mixture and the order of its examples."""
-    # Parts of one data set may have different classes, but not different places for one class.
+    # Parts of one dataset may have different classes, but not different places for one class.
     class_map: dict[str, dict[str, str | None]] = {part.data_set: {} for part in mixture.parts}
     for part in mixture.parts:
         class_map[part.data_set].update(part.class_map)

@@ -54,7 +54,7 @@ def cross_entropy_sum(
     ignore_label: int | None,
     class_weights: tuple[float, ...] | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Sums the cross entropy over labelled pixels.
+    """Sums the cross entropy over labeled pixels.
 
     Args:
         logits: float32 [batch, height, width, num_classes].
@@ -64,7 +64,7 @@ def cross_entropy_sum(
 
     Returns:
         The weighted sum of cross entropies and the sum of weights (without ``class_weights`` the
-        number of labelled pixels), float32 scalars, both 0 where no pixel has a label.
+        number of labeled pixels), float32 scalars, both 0 where no pixel has a label.
 
     Raises:
         TypeError: the labels are not integers.
@@ -94,7 +94,7 @@ def mean_cross_entropy(
     class_weights: tuple[float, ...] | None = None,
     sum_over_replicas: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
 ) -> tf.Tensor:
-    """Returns the mean cross entropy over labelled pixels, 0 where none is labelled.
+    """Returns the mean cross entropy over labeled pixels, 0 where none is labeled.
 
     Args:
         logits: as for `cross_entropy_sum`, which raises the same errors.

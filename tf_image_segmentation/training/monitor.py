@@ -110,7 +110,7 @@ class Monitor:
         return metrics
 
     def pictures(self, step: int, shown: Sequence[Prediction], info: DatasetInfo) -> None:
-        """Writes images with truth and prediction in the data set's palette to TensorBoard."""
+        """Writes images with truth and prediction in the dataset's palette to TensorBoard."""
         if not self._folder.is_owner:
             return
         with self._writer.as_default():

@@ -2,7 +2,7 @@
 
 Layout: ``config.json``, ``metrics.jsonl``, ``tensorboard/``, ``checkpoints/`` (to resume from:
 weights, optimizer, step), ``model/best/``, ``model/last/`` (weights by name, to use) and, where
-several data sets train together, ``data/`` (the mixture, which opens like a folder of records).
+several datasets train together, ``data/`` (the mixture, which opens like a folder of records).
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ Curve = tuple[list[int], list[float]]
 def smooth(values: Sequence[float], steps: int) -> NDArray[np.float64]:
     """Returns the mean of the ``steps`` values around each; near an end, of those that there are.
 
-    The window is centred, so that a falling curve is not drawn late; 1 leaves the values alone.
+    The window is centerd, so that a falling curve is not drawn late; 1 leaves the values alone.
     """
     number, total = np.arange(len(values)), np.concatenate([[0.0], np.cumsum(values)])
     first = np.maximum(number - (steps - 1) // 2, 0)

@@ -12,7 +12,7 @@ from tf_image_segmentation.training.loss import l2_penalty, mean_cross_entropy
 class TrainingStep:
     """One optimizer step over a global batch, on every replica of a strategy.
 
-    The loss is divided by the weight of the labelled pixels of the global batch, so that replicas
+    The loss is divided by the weight of the labeled pixels of the global batch, so that replicas
     together compute what one device computes.
     """
 

@@ -11,15 +11,15 @@ from tf_image_segmentation.datasets.masks import read_mask
 from tf_image_segmentation.errors import DataError
 
 
-def read_grey_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_gray_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Reads the values that a PNG mask stores: uint8 or uint16 [height, width].
 
     Raises:
-        DataError: as `read_mask`, or if the mask has colours.
+        DataError: as `read_mask`, or if the mask has colors.
     """
     mask = read_mask(path, max_pixels=max_pixels)
     if mask.ndim == 2:
         return mask
     if (mask != mask[:, :, :1]).any():
-        raise DataError(f"{path}: has colours, but this data set's masks are grey; unpack it again")
+        raise DataError(f"{path}: has colors, but this dataset's masks are gray; unpack it again")
     return mask[:, :, 0]
