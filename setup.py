@@ -35,11 +35,7 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["tf_image_segmentation*"]),
-    package_data={
-        "tf_image_segmentation.evaluation": ["report.html", "report.css"],
-        "tf_image_segmentation.inspection": ["inspection.html", "inspection.css"],
-        "tf_image_segmentation.pages": ["page.html", "page.css", "parts.html"],
-    },
+    package_data={"tf_image_segmentation.reports": ["*.html", "*.css"]},
     install_requires=REQUIREMENTS.pop(""),
     extras_require=REQUIREMENTS,
 )

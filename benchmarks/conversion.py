@@ -23,11 +23,11 @@ import numpy as np
 from PIL import Image
 from voc_stand_in import SBD, VOC, make_stand_in
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.datasets import pascal_voc_sbd
-from tf_image_segmentation.datasets.dataset import Sample
-from tf_image_segmentation.datasets.decoding import MAX_PIXELS
-from tf_image_segmentation.datasets.masks import read_mask
+from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
+from tf_image_segmentation.datasets.decode.masks import read_mask
+from tf_image_segmentation.datasets.sample import Sample
+from tf_image_segmentation.datasets.sets import pascal_voc_sbd
 
 Splits = Mapping[str, Sequence[Sample]]
 

@@ -35,12 +35,12 @@ from typing import TypeVar
 import numpy as np
 from turns import Turn, Turns, print_table, take_turns
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.crf import CrfParameters, check_installed, refine_pair
-from tf_image_segmentation.crf_search import cache
-from tf_image_segmentation.crf_search.refining import Task, refine_cached
+from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.parallel import map_in_order
+from tf_image_segmentation.inference.crf import CrfParameters, check_installed, refine_pair
+from tf_image_segmentation.tuning import cache
+from tf_image_segmentation.tuning.refining import Task, refine_cached
+from tf_image_segmentation.workers import map_in_order
 
 CLASSES, HEIGHT, WIDTH = 21, 375, 500
 CELLS = 6, 8  # of scores, which are enlarged to an image
@@ -91,7 +91,7 @@ def _enlarged(plane: np.ndarray) -> np.ndarray:
 def predicted_pairs(checkpoint: str, tfrecords: str, split: str, count: int) -> list[Pair]:
     """Returns the first images of records and what a network predicts for them."""
     command_line.load_tensorflow()
-    from tf_image_segmentation.inference import predict_probabilities
+    from tf_image_segmentation.inference.predict import predict_probabilities
     from tf_image_segmentation.models.network import Network
     from tf_image_segmentation.tfrecords.reader import read_examples
 

@@ -26,7 +26,7 @@ from functools import partial
 import numpy as np
 from turns import Turn, installed, print_table, take_turns
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 
 CLASSES, VOID = 21, 255
 RIGHT = 0.9  # share of the predictions

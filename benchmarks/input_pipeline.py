@@ -31,7 +31,7 @@ from conversion import convert_classic
 from turns import Turn, installed, print_table, take_turns
 from voc_stand_in import SBD, VOC, make_stand_in
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 
 
 def parse_arguments() -> Namespace:
@@ -59,7 +59,7 @@ def prepare(args: Namespace) -> Path:
         return data
     stand_in = args.work_dir / f"stand_in_{args.count}"
     make_stand_in(args.lists_root, stand_in, args.count, args.cores)
-    from tf_image_segmentation.datasets import pascal_voc_sbd
+    from tf_image_segmentation.datasets.sets import pascal_voc_sbd
     from tf_image_segmentation.tfrecords import convert, open_records
 
     splits = pascal_voc_sbd.union_samples(stand_in / VOC, stand_in / SBD, mode=2)

@@ -7,8 +7,8 @@ from typing import Any
 
 from input_pipeline_task import MEAN, VOID, Task
 
-from tf_image_segmentation.augmentation import Augmentation
-from tf_image_segmentation.input_pipeline import training_batches
+from tf_image_segmentation.input.augmentation import Augmentation
+from tf_image_segmentation.input.pipeline import training_batches
 from tf_image_segmentation.tfrecords import open_records
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from input_pipeline_task import Task
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 
 
 def cpu_seconds() -> float:

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 
 PREDICT = Path(__file__).parents[1] / "scripts" / "predict.py"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from training_step_problem import Problem
 from training_step_process import peak_mb
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 
 
 def resident_mb() -> float:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from training_step_problem import Problem
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 
 
 def operations(action: Callable[[], object]) -> Iterator[tuple[str, str, float]]:

@@ -42,7 +42,7 @@ from training_step_problem import STRIDE, Problem
 from training_step_process import PEAKS, STEPS, VARIANTS
 from turns import installed
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 
 
 @dataclass

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from training_step_problem import Problem, Step
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 
 
 class Variant(NamedTuple):

@@ -23,7 +23,7 @@ import scipy.sparse
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets import berkeley_sbd, pascal_voc
+from tf_image_segmentation.datasets.sets import berkeley_sbd, pascal_voc
 
 VOC, SBD = "VOCdevkit/VOC2012", "benchmark_RELEASE/dataset"
 FOLDERS = (f"{VOC}/JPEGImages", f"{VOC}/SegmentationClass", f"{SBD}/img", f"{SBD}/cls")

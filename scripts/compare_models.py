@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.prediction import add_prediction_options, chosen_prediction
+from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.prediction import add_prediction_options, chosen_prediction
 
 
 def main() -> None:
@@ -25,7 +25,8 @@ def main() -> None:
     from PIL import Image
     from rich.console import Console
 
-    from tf_image_segmentation.evaluation import comparison, report
+    from tf_image_segmentation.evaluation import compare as comparison
+    from tf_image_segmentation.evaluation import summary as report
     from tf_image_segmentation.models.network import Network
     from tf_image_segmentation.tfrecords.reader import open_records
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     from rich.console import Console
 
     from tf_image_segmentation.errors import DataError
-    from tf_image_segmentation.training import run_report
+    from tf_image_segmentation.reports import run_comparison as run_report
     from tf_image_segmentation.training.run_files import read_runs
 
     if args.smoothing < 1:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.conversion import add_conversion_arguments, run_conversion
-from tf_image_segmentation.commands.dataset_choice import add_dataset_arguments, chosen_dataset
+from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.conversion import add_conversion_arguments, run_conversion
+from tf_image_segmentation.cli.dataset_choice import add_dataset_arguments, chosen_dataset
 from tf_image_segmentation.datasets import Dataset
-from tf_image_segmentation.datasets.dataset import Sample
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 
 

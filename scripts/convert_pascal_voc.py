@@ -14,9 +14,9 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.conversion import add_conversion_arguments, run_conversion
-from tf_image_segmentation.datasets.dataset import get_dataset
+from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.conversion import add_conversion_arguments, run_conversion
+from tf_image_segmentation.datasets.registry import get_dataset
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -42,7 +42,7 @@ def main() -> None:
     """Parses the command line and converts."""
     arguments = parse_arguments()
 
-    from tf_image_segmentation.datasets import pascal_voc_sbd
+    from tf_image_segmentation.datasets.sets import pascal_voc_sbd
 
     info = get_dataset(arguments.classes).info
     if info.name == pascal_voc_sbd.INFO.name:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.stages import STAGES, metrics_of, run_script, train_stages
+from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.stages import STAGES, metrics_of, run_script, train_stages
 
 SCRIPTS = Path(__file__).parent
 PROMISED_MEAN_IOU = 0.75

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.datasets import dataset_names, get_dataset
 from tf_image_segmentation.datasets.table import markdown_table
 
@@ -37,7 +37,7 @@ def main() -> int:
         print(markdown_table())
         return 0
 
-    from tf_image_segmentation.commands import dataset_download
+    from tf_image_segmentation.cli import dataset_download
 
     dataset = get_dataset(arguments.name)
     root = arguments.output_dir or Path("data", dataset.name)

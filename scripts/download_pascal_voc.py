@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -29,8 +29,8 @@ def main() -> None:
     """Parses the command line, downloads, and prints what to run next."""
     arguments = parse_arguments()
 
-    from tf_image_segmentation.datasets import berkeley_sbd, pascal_voc
-    from tf_image_segmentation.downloads import VGG_16, mirror_url, obtain, product_path
+    from tf_image_segmentation.datasets.sets import berkeley_sbd, pascal_voc
+    from tf_image_segmentation.download.fetching import VGG_16, mirror_url, obtain, product_path
 
     (voc,), (sbd,) = pascal_voc.SOURCE.archives, berkeley_sbd.SOURCE.archives
     archives = {"voc": voc, "sbd": sbd, "vgg": VGG_16}

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.evaluation_report import add_report_options, chosen_report
-from tf_image_segmentation.commands.options import add_checkpoint_options
-from tf_image_segmentation.commands.prediction import (
+from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.evaluation_report import add_report_options, chosen_report
+from tf_image_segmentation.cli.options import add_checkpoint_options
+from tf_image_segmentation.cli.prediction import (
     add_prediction_options,
     chosen_prediction,
     prediction_facts,
@@ -34,8 +34,8 @@ def main() -> None:
     args = parser.parse_args()
 
     command_line.load_tensorflow()
-    from tf_image_segmentation.evaluation import report
-    from tf_image_segmentation.evaluation.evaluator import evaluate
+    from tf_image_segmentation.evaluation import summary as report
+    from tf_image_segmentation.evaluation.evaluate import evaluate
     from tf_image_segmentation.models.network import Network
     from tf_image_segmentation.tfrecords.reader import open_records
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.options import add_checkpoint_options
+from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.options import add_checkpoint_options
 
 FORMATS = ("saved_model", "tflite", "tflite_int8", "onnx")
 

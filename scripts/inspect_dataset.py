@@ -10,15 +10,15 @@ from __future__ import annotations
 import argparse
 import os
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.dataset_choice import add_dataset_arguments, chosen_dataset
-from tf_image_segmentation.commands.inspection import (
+from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.dataset_choice import add_dataset_arguments, chosen_dataset
+from tf_image_segmentation.cli.inspection import (
     add_inspection_options,
     check_outputs,
     print_findings,
     write_outputs,
 )
-from tf_image_segmentation.commands.options import add_image_options, chosen_intensity_range
+from tf_image_segmentation.cli.options import add_image_options, chosen_intensity_range
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.inspection import (
+from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.inspection import (
     add_inspection_options,
     check_outputs,
     print_findings,
@@ -117,7 +117,7 @@ def pixel_table(records: Records, counts: np.ndarray) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from tf_image_segmentation.visualization import class_name
+    from tf_image_segmentation.inference.visualization import class_name
 
     num_classes = records.info.num_classes if records.info else 0
     table = Table("id", "class", "pixels", "share")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     )
     args = parser.parse_args()
 
-    from tf_image_segmentation.datasets.shapes_drawing import write_shapes
+    from tf_image_segmentation.datasets.toy.drawing import write_shapes
 
     write_shapes(
         args.output_dir,

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.options import (
+from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.options import (
     add_checkpoint_options,
     add_image_options,
     chosen_intensity_range,
 )
-from tf_image_segmentation.commands.prediction import add_prediction_options, chosen_prediction
+from tf_image_segmentation.cli.prediction import add_prediction_options, chosen_prediction
 
 
 def main() -> None:
@@ -42,8 +42,8 @@ def main() -> None:
     args = parser.parse_args()
 
     command_line.load_tensorflow()
+    from tf_image_segmentation.inference.files import Predictor, find_jobs
     from tf_image_segmentation.models.network import Network
-    from tf_image_segmentation.prediction_files import Predictor, find_jobs
 
     views, crf = chosen_prediction(args)
     jobs = find_jobs(args.images, args.output_dir, resume=args.resume, overwrite=args.overwrite)

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.commands.stages import STAGES, metrics_of, run_script, train_stages
+from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.stages import STAGES, metrics_of, run_script, train_stages
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.training.run_files import METRICS_FILE, read_metrics
 

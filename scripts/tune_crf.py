@@ -17,10 +17,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tf_image_segmentation.commands import command_line
-from tf_image_segmentation.crf import check_installed
-from tf_image_segmentation.crf_search import trials
+from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.inference.crf import check_installed
+from tf_image_segmentation.tuning import trials
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -112,12 +112,12 @@ def main() -> None:
     sets, sets_in_words = chosen_trials(args)
 
     command_line.load_tensorflow()
-    from tf_image_segmentation.crf_search import cache, preparation, report
-    from tf_image_segmentation.crf_search.folder import PREDICTIONS, open_folder
-    from tf_image_segmentation.crf_search.search import search, split_images
+    from tf_image_segmentation.inference.options import Views
     from tf_image_segmentation.models.network import Network
     from tf_image_segmentation.tfrecords.reader import open_records
-    from tf_image_segmentation.views import Views
+    from tf_image_segmentation.tuning import cache, preparation, report
+    from tf_image_segmentation.tuning.folder import PREDICTIONS, open_folder
+    from tf_image_segmentation.tuning.search import search, split_images
 
     check_installed()
     try:

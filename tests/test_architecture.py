@@ -12,15 +12,17 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "tf_image_segmentation"
 FLOORS = [
     {"errors"},
-    {"staging", "parallel"},
-    {"datasets", "models", "augmentation", "crf"},
-    {"tfrecords", "sliding_windows", "views", "visualization", "downloads"},
-    {"inference", "pages"},
-    {"prediction_stream"},
-    {"input_pipeline", "evaluation", "inspection", "export", "prediction_files"},
-    {"training", "crf_search"},
-    {"recipes"},
-    {"commands"},
+    {"atomic", "workers", "registry"},
+    {"plugins"},
+    {"download"},
+    {"datasets"},
+    {"tfrecords", "models"},
+    {"input", "inference"},
+    {"evaluation"},
+    {"training", "export", "inspection"},
+    {"tuning"},
+    {"reports"},
+    {"cli"},
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -67,10 +69,11 @@ def test_importing_the_package_prints_nothing_and_loads_no_tensorflow():
 
 def test_data_sets_command_lines_and_recipes_load_no_tensorflow():
     code = (
-        "import sys, tf_image_segmentation.datasets, tf_image_segmentation.recipes\n"
-        "from tf_image_segmentation.commands import conversion, inspection, training\n"
-        "import tf_image_segmentation.downloads\n"
-        "from tf_image_segmentation.inspection import page, sample_source, tables\n"
+        "import sys, tf_image_segmentation.datasets, tf_image_segmentation.training\n"
+        "from tf_image_segmentation.cli import conversion, inspection, training\n"
+        "import tf_image_segmentation.download\n"
+        "from tf_image_segmentation.inspection import sample_source, tables\n"
+        "import tf_image_segmentation.reports.inspection_page\n"
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )
     assert run_python(code) == ""

@@ -11,14 +11,14 @@ import textwrap
 
 import pytest
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 
 
 def run_main(repository, body):
     """Runs a script whose main has this body; returns exit code, stdout and stderr."""
     program = "import os, signal, time\n"
-    program += "from tf_image_segmentation.commands import command_line\n"
-    program += "from tf_image_segmentation.datasets.dataset import DataError\n"
+    program += "from tf_image_segmentation.cli import command_line\n"
+    program += "from tf_image_segmentation.errors import DataError\n"
     program += f"def main():\n{textwrap.indent(textwrap.dedent(body), '    ')}\n"
     program += "command_line.run(main)\n"
     environment = dict(os.environ, PYTHONPATH=str(repository))
@@ -65,7 +65,7 @@ def test_signals_clean_up_and_have_their_exit_codes(repository, number, code, me
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(repository):
-    code = "from tf_image_segmentation.commands import command_line as c\n"
+    code = "from tf_image_segmentation.cli import command_line as c\n"
     code += "c.run(lambda: [print('x' * 99) for _ in range(9999)] and None)"
     command = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} | head -1"
     result = subprocess.run(

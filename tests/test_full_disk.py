@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
-from tf_image_segmentation.datasets.source import Archive
-from tf_image_segmentation.downloads.fetching import obtain
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.sample import Sample
+from tf_image_segmentation.download.archive import Archive
+from tf_image_segmentation.download.fetching import obtain
 
 INFO = DatasetInfo("tiny", ("background", "cat"), ((0, 0, 0), (255, 0, 0)))
 

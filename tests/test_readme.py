@@ -19,9 +19,9 @@ import tensorflow as tf
 from PIL import Image
 from small_records import example, write_classic_records
 
-from tf_image_segmentation.datasets.shapes_drawing import write_shapes
+from tf_image_segmentation.datasets.toy.drawing import write_shapes
 from tf_image_segmentation.models import Network, checkpoints, fcn_8s, fcn_32s
-from tf_image_segmentation.recipes import RECIPES
+from tf_image_segmentation.training.recipes import RECIPES
 
 README = "README.md"
 TRAIN = ["--recipe", "shapes", "--steps", "1"]

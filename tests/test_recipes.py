@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tf_image_segmentation.recipes import RECIPES
 from tf_image_segmentation.training.config import TrainingConfig
+from tf_image_segmentation.training.recipes import RECIPES
 
 STAGES = ["fcn_32s", "fcn_16s", "fcn_8s"]
 
@@ -43,7 +43,7 @@ def test_configuration_is_json(name, tmp_path):
 
 def test_choices_are_those_of_the_code_that_takes_them():
     # Written twice, because the command line must answer without loading TensorFlow.
-    from tf_image_segmentation import augmentation
+    from tf_image_segmentation.input import augmentation
     from tf_image_segmentation.models import network
     from tf_image_segmentation.training import config
 

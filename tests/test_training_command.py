@@ -7,9 +7,9 @@ import sys
 import pytest
 import tensorflow as tf
 
-from tf_image_segmentation.commands import training
+from tf_image_segmentation.cli import training
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.recipes import RECIPES
+from tf_image_segmentation.training.recipes import RECIPES
 
 
 @pytest.fixture

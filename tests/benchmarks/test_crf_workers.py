@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tf_image_segmentation.crf import CrfParameters, refine, refine_pair
+from tf_image_segmentation.inference.crf import CrfParameters, refine, refine_pair
 from tf_image_segmentation.models import Network, fcn_32s
 
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tf_image_segmentation.datasets import DatasetInfo, dataset_names, get_dataset
+from tf_image_segmentation.datasets.decode.mask_encodings import MASK_ENCODINGS
 from tf_image_segmentation.datasets.lists import missing_files
-from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS
 from tf_image_segmentation.errors import DataError
 
 ALL = dataset_names()

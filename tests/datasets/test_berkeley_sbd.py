@@ -8,8 +8,8 @@ import scipy.io
 from PIL import Image
 
 from tf_image_segmentation.datasets import Sample, get_dataset
-from tf_image_segmentation.datasets.berkeley_sbd import INFO, read_sbd_mask, samples
-from tf_image_segmentation.datasets.masks import read_class_ids
+from tf_image_segmentation.datasets.decode.masks import read_class_ids
+from tf_image_segmentation.datasets.sets.berkeley_sbd import INFO, read_sbd_mask, samples
 from tf_image_segmentation.errors import DataError
 
 
@@ -71,7 +71,7 @@ def test_file_whose_end_was_never_written_is_refused(tmp_path, written):
 def test_decompression_bomb_is_refused(tmp_path, monkeypatch):
     path = save_mat(tmp_path / "a.mat", np.zeros((200, 200), np.uint8), do_compression=True)
     assert read_sbd_mask(path).shape == (200, 200)
-    monkeypatch.setattr("tf_image_segmentation.datasets.matlab.MAX_BYTES", 40_000)
+    monkeypatch.setattr("tf_image_segmentation.datasets.decode.matlab.MAX_BYTES", 40_000)
     with pytest.raises(DataError, match=r"a\.mat: .*larger than 40000 bytes"):
         read_sbd_mask(path)
 

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets import get_dataset
-from tf_image_segmentation.datasets.camvid_32 import IMAGES, INFO, MASKS, samples
-from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets.decode.images import read_sample
+from tf_image_segmentation.datasets.decode.masks import read_class_ids
 from tf_image_segmentation.datasets.lists import missing_files
-from tf_image_segmentation.datasets.masks import read_class_ids
+from tf_image_segmentation.datasets.sets.camvid_32 import IMAGES, INFO, MASKS, samples
 from tf_image_segmentation.errors import DataError
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.datasets.chase_db1 import INFO, samples
-from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
+from tf_image_segmentation.datasets.sets.chase_db1 import INFO, samples
 from tf_image_segmentation.errors import DataError
 
 IDS = [f"Image_{child:02}{eye}" for child in range(1, 15) for eye in "LR"]

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets import Sample
-from tf_image_segmentation.datasets.classes_file import read_classes
-from tf_image_segmentation.datasets.masks import read_class_ids
+from tf_image_segmentation.datasets.custom.classes_file import read_classes
+from tf_image_segmentation.datasets.decode.masks import read_class_ids
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.datasets import coco_file, get_dataset, json_files, run_lengths
-from tf_image_segmentation.datasets.coco_file import CocoImage
-from tf_image_segmentation.datasets.coco_regions import read_regions
-from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets import get_dataset
+from tf_image_segmentation.datasets.custom import coco_file, json_files, run_lengths
+from tf_image_segmentation.datasets.custom.coco_file import CocoImage
+from tf_image_segmentation.datasets.custom.coco_regions import read_regions
+from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.errors import DataError
 
@@ -203,11 +204,13 @@ def test_damaged_regions_are_refused_by_name(tmp_path, segmentation, words):
 
 def test_outlines_that_would_take_all_memory_are_refused(tmp_path, monkeypatch):
     pytest.importorskip("pycocotools")
-    monkeypatch.setattr("tf_image_segmentation.datasets.coco_regions._LONGEST_OUTLINE", 1000)
+    monkeypatch.setattr("tf_image_segmentation.datasets.custom.coco_regions._LONGEST_OUTLINE", 1000)
     write(tmp_path, [annotation(1, [[0, 0, 6, 5, 0, 5] * 50])])
     with pytest.raises(DataError, match="the outline of a polygon is longer than 1000 pixels"):
         mask(tmp_path)
-    monkeypatch.setattr("tf_image_segmentation.datasets.coco_regions._MOST_POLYGON_PIXELS", 20)
+    monkeypatch.setattr(
+        "tf_image_segmentation.datasets.custom.coco_regions._MOST_POLYGON_PIXELS", 20
+    )
     with pytest.raises(DataError, match="drawn in images of up to 20 pixels"):
         mask(tmp_path)
 

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets import get_dataset
-from tf_image_segmentation.datasets.coco_stuff import INFO, samples
-from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
+from tf_image_segmentation.datasets.sets.coco_stuff import INFO, samples
 from tf_image_segmentation.errors import DataError
 
 # Label ids of the classes that COCO dropped: street sign, hat, shoe, eye glasses, plate, mirror,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.datasets.cvc_clinicdb import FRAMES, INFO, SEQUENCE_ENDS, samples
-from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
+from tf_image_segmentation.datasets.sets.cvc_clinicdb import FRAMES, INFO, SEQUENCE_ENDS, samples
 from tf_image_segmentation.errors import DataError
 
 GRAY = np.repeat(np.array([0, 3, 127, 128, 250, 255], np.uint8), 6).reshape(6, 6)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.datasets.drive import INFO, samples
-from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
+from tf_image_segmentation.datasets.sets.drive import INFO, samples
 from tf_image_segmentation.errors import DataError
 
 HEIGHT, WIDTH = 12, 11

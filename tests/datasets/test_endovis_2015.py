@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets import get_dataset
-from tf_image_segmentation.datasets.endovis_2015 import INFO, samples
-from tf_image_segmentation.datasets.gray_masks import read_gray_mask
-from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets.decode.gray_masks import read_gray_mask
+from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
+from tf_image_segmentation.datasets.sets.endovis_2015 import INFO, samples
 from tf_image_segmentation.errors import DataError
 
 VALUES = np.array([[0, 70, 160], [160, 0, 70]], np.uint8)

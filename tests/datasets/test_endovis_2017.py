@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets import get_dataset
-from tf_image_segmentation.datasets.endovis_2017_frames import (
+from tf_image_segmentation.datasets.decode.images import read_sample
+from tf_image_segmentation.datasets.lists import missing_files
+from tf_image_segmentation.datasets.sets.endovis_2017_frames import (
     instrument_type,
     read_frame,
     read_instruments,
 )
-from tf_image_segmentation.datasets.images import read_sample
-from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.errors import DataError
 
 # The folders of each video's instruments, as published: four ways to write left and right, and

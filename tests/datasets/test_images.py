@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from tf_image_segmentation.datasets import Sample
-from tf_image_segmentation.datasets.images import decode_image, read_image, read_sample
-from tf_image_segmentation.datasets.masks import read_mask
+from tf_image_segmentation.datasets.decode.images import decode_image, read_image, read_sample
+from tf_image_segmentation.datasets.decode.masks import read_mask
 from tf_image_segmentation.errors import DataError
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.datasets import cityscapes, get_dataset, kitti_road, kitti_semantics
-from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets import get_dataset
+from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
+from tf_image_segmentation.datasets.sets import cityscapes, kitti_road, kitti_semantics
 from tf_image_segmentation.errors import DataError
 
 ROAD_SIZES = {"um": 95, "umm": 96, "uu": 98}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.datasets.images import read_sample
-from tf_image_segmentation.datasets.kvasir_seg import INFO, samples
+from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
+from tf_image_segmentation.datasets.sets.kvasir_seg import INFO, samples
 from tf_image_segmentation.errors import DataError
 
 IDS = [f"cju0qkwl35piu0993l0d{number:04}" for number in range(25)]

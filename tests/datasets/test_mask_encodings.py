@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tf_image_segmentation.datasets import DatasetInfo, Sample
-from tf_image_segmentation.datasets.dataset import VOID_COLORS
-from tf_image_segmentation.datasets.mask_encodings import MASK_ENCODINGS, class_ids
-from tf_image_segmentation.datasets.masks import read_class_ids
+from tf_image_segmentation.datasets.decode.mask_encodings import MASK_ENCODINGS, class_ids
+from tf_image_segmentation.datasets.decode.masks import read_class_ids
+from tf_image_segmentation.datasets.info import VOID_COLORS
 from tf_image_segmentation.errors import DataError
 
 PATH = Path("folder/mask.png")

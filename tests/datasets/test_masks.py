@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets import Sample
-from tf_image_segmentation.datasets.masks import read_class_ids, read_mask
+from tf_image_segmentation.datasets.decode.masks import read_class_ids, read_mask
 from tf_image_segmentation.errors import DataError
 
 
@@ -114,7 +114,7 @@ def test_a_reader_function_is_used_and_its_values_checked(tmp_path, make_info):
 
 def test_real_voc_masks(shared_data):
     """150 palette masks: a slow look at the file's own indices gives the same."""
-    from tf_image_segmentation.datasets.pascal_voc import INFO
+    from tf_image_segmentation.datasets.sets.pascal_voc import INFO
 
     paths = sorted((shared_data / "pascal_voc/VOCdevkit/VOC2012/SegmentationClass").glob("*.png"))
     assert len(paths) == 150

@@ -10,8 +10,8 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from tf_image_segmentation.datasets import matlab
-from tf_image_segmentation.datasets.matlab import load_mat
+from tf_image_segmentation.datasets.decode import matlab
+from tf_image_segmentation.datasets.decode.matlab import load_mat
 from tf_image_segmentation.errors import DataError
 
 CELLS = np.empty((2, 3), object)

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets import Sample
-from tf_image_segmentation.datasets.images import read_sample
-from tf_image_segmentation.datasets.other_formats import (
+from tf_image_segmentation.datasets.decode.images import read_sample
+from tf_image_segmentation.datasets.decode.other_formats import (
     read_bmp,
     read_gif,
     read_jpeg_mask,

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets import get_dataset
-from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
-from tf_image_segmentation.datasets.oxford_pet import INFO, samples
+from tf_image_segmentation.datasets.sets.oxford_pet import INFO, samples
 from tf_image_segmentation.errors import DataError
 
 TRAINVAL = "Abyssinian_100 1 1 1\nyorkshire_terrier_9 37 2 25\n\nAbyssinian_5 1 1 1\n"

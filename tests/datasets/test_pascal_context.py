@@ -7,10 +7,11 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from tf_image_segmentation.datasets import get_dataset, pascal_voc
-from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets import get_dataset
+from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
-from tf_image_segmentation.datasets.pascal_context import (
+from tf_image_segmentation.datasets.sets import pascal_voc
+from tf_image_segmentation.datasets.sets.pascal_context import (
     CLASS_IDS,
     INFO_59,
     INFO_60,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tf_image_segmentation.datasets import get_dataset
-from tf_image_segmentation.datasets.pascal_voc import INFO, samples
+from tf_image_segmentation.datasets.sets.pascal_voc import INFO, samples
 from tf_image_segmentation.errors import DataError
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tf_image_segmentation.datasets import get_dataset
-from tf_image_segmentation.datasets.berkeley_sbd import read_sbd_mask
-from tf_image_segmentation.datasets.pascal_voc_sbd import INFO, info_for_mode, union_samples
+from tf_image_segmentation.datasets.sets.berkeley_sbd import read_sbd_mask
+from tf_image_segmentation.datasets.sets.pascal_voc_sbd import INFO, info_for_mode, union_samples
 from tf_image_segmentation.errors import DataError
 
 PUBLISHED = {1: (10582, 1449), 2: (11127, 904), 3: (11685, 346)}

@@ -12,11 +12,13 @@ import scipy.io
 from PIL import Image
 from scipy import ndimage
 
-from tf_image_segmentation.datasets import berkeley_sbd, get_dataset, shapes, shapes_scene
-from tf_image_segmentation.datasets.masks import read_mask
-from tf_image_segmentation.datasets.pascal_voc_sbd import union_samples
-from tf_image_segmentation.datasets.shapes_drawing import write_shapes
-from tf_image_segmentation.datasets.shapes_scene import SHAPE_CLASSES, draw_scene
+from tf_image_segmentation.datasets import get_dataset
+from tf_image_segmentation.datasets.decode.masks import read_mask
+from tf_image_segmentation.datasets.sets import berkeley_sbd, shapes
+from tf_image_segmentation.datasets.sets.pascal_voc_sbd import union_samples
+from tf_image_segmentation.datasets.toy import scene as shapes_scene
+from tf_image_segmentation.datasets.toy.drawing import write_shapes
+from tf_image_segmentation.datasets.toy.scene import SHAPE_CLASSES, draw_scene
 from tf_image_segmentation.errors import DataError
 
 VOC, SBD = "VOCdevkit/VOC2012", "benchmark_RELEASE/dataset"
@@ -283,7 +285,7 @@ def test_real_voc_is_never_overwritten(tmp_path):
 
 # fault 27
 def test_interrupted_drawing_leaves_nothing(tmp_path, monkeypatch):
-    from tf_image_segmentation.datasets import shapes_drawing
+    from tf_image_segmentation.datasets.toy import drawing as shapes_drawing
 
     def interrupted(*arguments):
         raise KeyboardInterrupt

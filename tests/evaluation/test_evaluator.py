@@ -7,15 +7,16 @@ import pytest
 import tensorflow as tf
 from small_records import INFO, example, examples, write_classic_records, write_records
 
-from tf_image_segmentation.crf import CrfParameters
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.evaluation import ConfusionMatrix, evaluate, predictions
-from tf_image_segmentation.inference import predict_labels
+from tf_image_segmentation.evaluation import ConfusionMatrix
+from tf_image_segmentation.evaluation.evaluate import evaluate, predictions
+from tf_image_segmentation.inference.crf import CrfParameters
+from tf_image_segmentation.inference.options import Views
+from tf_image_segmentation.inference.predict import predict_labels
+from tf_image_segmentation.inference.stream import CrfWork
 from tf_image_segmentation.models import Network, fcn_32s
-from tf_image_segmentation.prediction_stream import CrfWork
 from tf_image_segmentation.tfrecords import open_records
-from tf_image_segmentation.views import Views
 
 COUNT = 5
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tf_image_segmentation.datasets.pascal_voc_sbd import SIZES
+from tf_image_segmentation.datasets.sets.pascal_voc_sbd import SIZES
 from tf_image_segmentation.evaluation.published import SETS, published, why_not_published
 
 

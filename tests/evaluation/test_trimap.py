@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tf_image_segmentation.evaluation.boundary import WIDTHS, Trimap, boundary_distance
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.evaluation.trimap import WIDTHS, Trimap, boundary_distance
 
 IGNORE = 255
 

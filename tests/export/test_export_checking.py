@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from thin_networks import random_images, thin_network
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.export import (
     FORMATS,

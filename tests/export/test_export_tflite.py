@@ -11,7 +11,7 @@ import tensorflow as tf
 from thin_networks import SIZES, assert_predicts_like, random_images, thin_network
 
 from tf_image_segmentation.export import export_tflite, float32_network
-from tf_image_segmentation.inference import predict_labels
+from tf_image_segmentation.inference.predict import predict_labels
 from tf_image_segmentation.models import fcn_16s, fcn_32s
 
 pytestmark = pytest.mark.filterwarnings("ignore:(?s).*tf.lite.Interpreter is deprecated")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tf_image_segmentation.inference import predict_labels, predict_probabilities
+from tf_image_segmentation.inference.predict import predict_labels, predict_probabilities
 from tf_image_segmentation.models import Network, fcn_8s
 
 SIZES = [(45, 50), (64, 96), (1, 33), (100, 31)]

@@ -26,20 +26,20 @@ from seeds import (
 )
 
 from tf_image_segmentation.datasets import Sample, get_dataset
-from tf_image_segmentation.datasets.berkeley_sbd import read_sbd_mask
-from tf_image_segmentation.datasets.decoding import content_type
-from tf_image_segmentation.datasets.encoding import EncodedSample, encode_sample
-from tf_image_segmentation.datasets.images import decode_image
-from tf_image_segmentation.datasets.lists import read_ids, read_pairs
-from tf_image_segmentation.datasets.mask_encodings import class_ids
-from tf_image_segmentation.datasets.masks import read_mask
-from tf_image_segmentation.datasets.matlab import load_mat
-from tf_image_segmentation.datasets.other_formats import (
+from tf_image_segmentation.datasets.decode.decoding import content_type
+from tf_image_segmentation.datasets.decode.encoding import EncodedSample, encode_sample
+from tf_image_segmentation.datasets.decode.images import decode_image
+from tf_image_segmentation.datasets.decode.mask_encodings import class_ids
+from tf_image_segmentation.datasets.decode.masks import read_mask
+from tf_image_segmentation.datasets.decode.matlab import load_mat
+from tf_image_segmentation.datasets.decode.other_formats import (
     read_bmp,
     read_gif,
     read_jpeg_mask,
     read_tiff,
 )
+from tf_image_segmentation.datasets.lists import read_ids, read_pairs
+from tf_image_segmentation.datasets.sets.berkeley_sbd import read_sbd_mask
 
 MAX_PIXELS = 10**6
 VALUES = [0, 1, 2, 255]

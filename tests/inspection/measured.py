@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.inspection.measurement import Position, measure
 from tf_image_segmentation.inspection.statistics import SplitStatistics
 

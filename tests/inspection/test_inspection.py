@@ -10,7 +10,8 @@ import pytest
 from measured import INFO, blocks, smooth, write_samples
 from PIL import Image
 
-from tf_image_segmentation.datasets.dataset import Sample, get_dataset
+from tf_image_segmentation.datasets.registry import get_dataset
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.inspection.findings import RULES
 from tf_image_segmentation.inspection.inspection import inspect
 from tf_image_segmentation.inspection.measurement import Position

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.commands.dataset_choice import add_dataset_arguments, chosen_dataset
+from tf_image_segmentation.cli.dataset_choice import add_dataset_arguments, chosen_dataset
 from tf_image_segmentation.tfrecords import Manifest, read_examples
 
 Run = Callable[..., Any]

@@ -21,9 +21,9 @@ from small_records import (
     write_records,
 )
 
-from tf_image_segmentation.crf import CrfParameters
 from tf_image_segmentation.datasets import DatasetInfo
-from tf_image_segmentation.inference import predict_labels
+from tf_image_segmentation.inference.crf import CrfParameters
+from tf_image_segmentation.inference.predict import predict_labels
 from tf_image_segmentation.models import Network, fcn_16s
 from tf_image_segmentation.tfrecords import read_examples
 

@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 from small_records import examples, write_records
 
-from tf_image_segmentation.crf import CrfParameters
-from tf_image_segmentation.inference import predict_labels
+from tf_image_segmentation.inference.crf import CrfParameters
+from tf_image_segmentation.inference.predict import predict_labels
 from tf_image_segmentation.models import Network, fcn_32s
 
 CONFIG = {"model": "fcn_32s", "recipe": {"steps": 7, "flip": True}}
@@ -139,7 +139,7 @@ def test_without_the_option_there_is_no_report(evaluate, tmp_path, monkeypatch):
 def test_what_cannot_be_written_is_refused_before_anything_is_evaluated(
     evaluate, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("tf_image_segmentation.evaluation.evaluator.evaluate", None)
+    monkeypatch.setattr("tf_image_segmentation.evaluation.evaluate.evaluate", None)
     (tmp_path / "file").write_text("precious")
     for options, message in (
         (["--report", tmp_path], f"{tmp_path}: is not a file; name another file with --report"),
@@ -169,7 +169,7 @@ def test_an_interrupted_evaluation_leaves_an_older_report(evaluate, tmp_path, mo
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tf_image_segmentation.evaluation.evaluator.evaluate", interrupted)
+    monkeypatch.setattr("tf_image_segmentation.evaluation.evaluate.evaluate", interrupted)
     assert evaluate("--report", path).returncode == 130
     assert path.read_text() == "older"
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]

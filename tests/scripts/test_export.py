@@ -11,9 +11,9 @@ import tensorflow as tf
 from PIL import Image
 from small_records import INFO, example
 
-from tf_image_segmentation.datasets.images import decode_image
+from tf_image_segmentation.datasets.decode.images import decode_image
 from tf_image_segmentation.export import FORMATS
-from tf_image_segmentation.inference import predict_labels
+from tf_image_segmentation.inference.predict import predict_labels
 from tf_image_segmentation.models import Network, fcn_16s
 
 

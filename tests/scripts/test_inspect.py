@@ -16,7 +16,8 @@ from PIL import Image
 from small_records import INFO as SMALL
 from small_records import example, write_records
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.tfrecords import convert
 
 INFO = DatasetInfo("tiny", ("background", "[cat]"), ((0, 0, 0), (250, 0, 0)), ignore_label=255)

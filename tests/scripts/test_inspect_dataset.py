@@ -9,8 +9,8 @@ import pytest
 from html_page import Page
 from PIL import Image
 
-from tf_image_segmentation.datasets import camvid
-from tf_image_segmentation.datasets.shapes_drawing import write_shapes
+from tf_image_segmentation.datasets.sets import camvid
+from tf_image_segmentation.datasets.toy.drawing import write_shapes
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 from small_records import INFO, example
 
-from tf_image_segmentation.inference import predict_labels
+from tf_image_segmentation.inference.predict import predict_labels
 from tf_image_segmentation.models import Network, fcn_32s
 
 

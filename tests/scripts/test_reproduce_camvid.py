@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tf_image_segmentation.commands import stages
+from tf_image_segmentation.cli import stages
 
 IOUS = {"fcn32s": 0.5, "fcn16s": 0.6, "fcn8s": 0.7, "views": 0.71, "crf": 0.72}
 

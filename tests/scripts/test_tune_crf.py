@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from small_records import example, write_classic_records, write_records
 
-from tf_image_segmentation.crf import CrfParameters
-from tf_image_segmentation.inference import predict_labels
+from tf_image_segmentation.inference.crf import CrfParameters
+from tf_image_segmentation.inference.predict import predict_labels
 from tf_image_segmentation.models import Network, fcn_32s
 
 pytest.importorskip("pydensecrf")

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from tiny_records import jpeg_bytes, raw_record
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.sample import Sample
 
 INFO = DatasetInfo(
     name="tiny",

@@ -19,7 +19,8 @@ import numpy as np
 from PIL import Image
 from tiny_records import jpeg_bytes
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.sample import Sample
 
 INFO = DatasetInfo("tiny", ("background", "cat"), ((0, 0, 0), (255, 0, 0)))
 NUM_SAMPLES = 60

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_image_segmentation.datasets.camvid import INFO as CAMVID
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.sets.camvid import INFO as CAMVID
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.class_map import ClassMap
 from tf_image_segmentation.tfrecords.label_table import (

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from small_records import INFO, example, write_records
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import Manifest, open_records, write_mixture
 

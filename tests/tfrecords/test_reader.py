@@ -14,8 +14,9 @@ import tensorflow as tf
 from PIL import Image
 from tiny_records import jpeg_bytes, raw_record
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
-from tf_image_segmentation.datasets.images import CheckedSample
+from tf_image_segmentation.datasets.decode.images import CheckedSample
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import encode_example, open_records, read_examples
 from tf_image_segmentation.tfrecords.framing import masked_crc32c

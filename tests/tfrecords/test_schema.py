@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 from tiny_records import jpeg_bytes, raw_record
 
-from tf_image_segmentation.datasets.images import CheckedSample
+from tf_image_segmentation.datasets.decode.images import CheckedSample
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.schema import detect_schema, encode_example, parse_example
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
-from tf_image_segmentation.datasets.images import CheckedSample
+from tf_image_segmentation.datasets.decode.images import CheckedSample
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import encode_example, open_records, read_examples
 from tf_image_segmentation.tfrecords.framing import frames

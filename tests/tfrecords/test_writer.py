@@ -15,7 +15,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import convert, read_examples
 from tf_image_segmentation.tfrecords.manifest import Manifest
@@ -228,7 +229,7 @@ def test_half_written_mat_is_a_bad_sample(info: DatasetInfo, splits: Splits, out
     # fault 27
     import scipy.io
 
-    from tf_image_segmentation.datasets.berkeley_sbd import read_sbd_mask
+    from tf_image_segmentation.datasets.sets.berkeley_sbd import read_sbd_mask
 
     path = splits["train"][0].mask.with_suffix(".mat")
     labels = np.asarray(Image.open(splits["train"][0].mask))

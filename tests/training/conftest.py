@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.training.config import Recipe, TrainingConfig
 
 INFO = DatasetInfo(

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from tiny_runs import StopAfter, losses, run_quietly
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import Manifest, convert, open_records
 from tf_image_segmentation.training.data import TrainingData

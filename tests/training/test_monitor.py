@@ -12,10 +12,10 @@ from PIL import Image
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 from tiny_runs import run_quietly
 
-from tf_image_segmentation.evaluation import evaluate
+from tf_image_segmentation.evaluation.evaluate import evaluate
+from tf_image_segmentation.inference.visualization import colorize
 from tf_image_segmentation.models import Network
 from tf_image_segmentation.tfrecords import open_records
-from tf_image_segmentation.visualization import colorize
 
 
 @pytest.fixture(scope="module")

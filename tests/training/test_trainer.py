@@ -51,7 +51,7 @@ def test_a_run_writes_what_it_promises(make_config):
 
 
 def test_validation_equals_an_evaluation_of_the_saved_model(make_config):
-    from tf_image_segmentation.evaluation import evaluate
+    from tf_image_segmentation.evaluation.evaluate import evaluate
 
     config = make_config()
     result = run_quietly(config)
@@ -107,16 +107,13 @@ def test_label_out_of_range_names_the_record(make_config, tmp_path, capsys):
                 features[name] = tf.train.Feature(bytes_list=raw)
             example = tf.train.Example(features=tf.train.Features(feature=features))
             writer.write(example.SerializeToString())
-    import tf_image_segmentation.datasets.dataset as registry
+    from tf_image_segmentation.datasets import registry
 
     conftest_info = open_records(config.tfrecords).info
-    registry._REGISTRY["tiny"] = registry.Dataset(
-        "tiny",
-        None,
-        lambda root: conftest_info,
-        lambda root, split: iter(()),
-        conftest_info,
+    tiny = registry.Dataset(
+        "tiny", None, lambda root: conftest_info, lambda root, split: iter(()), conftest_info
     )
+    registry.DATASETS.add("tiny", tiny, __name__)
     try:
         classic = replace(config, tfrecords=str(records), dataset="tiny")
         message = r"step 1, records \['classic.*labels must be 0..2 or the ignore label 255.*7"

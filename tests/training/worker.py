@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tf_image_segmentation.commands import command_line
+from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.training.config import Recipe, TrainingConfig
 from tf_image_segmentation.training.distribution import make_strategy
 from tf_image_segmentation.training.trainer import Trainer, train

@@ -1,37 +1,5 @@
-"""Datasets on disk: what exists. Importing this package registers every dataset."""
+"""Datasets on disk: what exists."""
 
-from tf_image_segmentation.datasets import (
-    ade20k,
-    berkeley_sbd,
-    camvid,
-    camvid_32,
-    chase_db1,
-    cityscapes,
-    coco,
-    coco_stuff,
-    csv_list,
-    cvc_clinicdb,
-    drive,
-    endovis_2015,
-    endovis_2017,
-    folder,
-    isbi_em,
-    isic,
-    kitti_road,
-    kitti_semantics,
-    kvasir_seg,
-    labelme,
-    nyu_v2,
-    oxford_pet,
-    pascal_context,
-    pascal_voc,
-    pascal_voc_sbd,
-    shapes,
-)
-from tf_image_segmentation.datasets.dataset import (
-    Dataset,
-    DatasetInfo,
-    Sample,
-    dataset_names,
-    get_dataset,
-)
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.registry import Dataset, dataset_names, get_dataset
+from tf_image_segmentation.datasets.sample import Sample

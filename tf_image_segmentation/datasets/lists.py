@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tf_image_segmentation.datasets.dataset import Sample
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 
 _SHOWN = 20  # names that a message lists

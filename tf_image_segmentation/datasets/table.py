@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tf_image_segmentation.datasets.dataset import Dataset, dataset_names, get_dataset
+from tf_image_segmentation.datasets.registry import Dataset, dataset_names, get_dataset
 
 _COLUMNS = ("name", "classes", "splits", "masks", "license", "download")
 

@@ -1,4 +1,3 @@
-"""Evaluation: what is claimed."""
+"""Confusion matrix, metrics and evaluation of a network."""
 
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
-from tf_image_segmentation.evaluation.evaluator import evaluate, predictions

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.inference import pad_to_multiple
+from tf_image_segmentation.inference.predict import pad_to_multiple
 from tf_image_segmentation.models.network import Network
 
 # Takes an image, uint8 [height, width, 3], and returns the labels, uint8 [height, width], and the

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import choose
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.export.checking import Check, Limits, compare, network_prediction, run
 from tf_image_segmentation.export.formats import FORMATS, Format
@@ -17,6 +16,7 @@ from tf_image_segmentation.export.output import staged_outputs
 from tf_image_segmentation.export.pictures import sample_pictures
 from tf_image_segmentation.export.serving import float32_network
 from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.registry import choose
 
 
 def export_checked(

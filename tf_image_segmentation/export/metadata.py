@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tf_image_segmentation import __version__
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.network import Network
 

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tf_image_segmentation.atomic import locked, staging_folder
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.staging import locked, staging_folder
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_image_segmentation.datasets.images import decode_image
+from tf_image_segmentation.datasets.decode.images import decode_image
 from tf_image_segmentation.datasets.lists import list_files
 from tf_image_segmentation.errors import DataError
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.inference.visualization import contact_sheet, legend, overlay
 from tf_image_segmentation.inspection.labels import palette_of
 from tf_image_segmentation.inspection.source import Example
-from tf_image_segmentation.visualization import contact_sheet, legend, overlay
 
 
 def write_contact_sheet(

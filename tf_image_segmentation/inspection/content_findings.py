@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.inspection.findings import ERROR, WARNING, Finding, counted, shorten
 from tf_image_segmentation.inspection.near_duplicates import Pair
 from tf_image_segmentation.inspection.statistics import LEAST_SIDE, SplitStatistics

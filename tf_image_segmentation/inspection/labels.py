@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
-from tf_image_segmentation.visualization import IGNORE_COLOR, Palette, generic_palette
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.inference.visualization import IGNORE_COLOR, Palette, generic_palette
 
 _GENERIC_COLORS = 64
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inspection.measurement import Fault, Measurement, Position, measure
 from tf_image_segmentation.inspection.source import Example

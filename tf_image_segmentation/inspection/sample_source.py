@@ -13,14 +13,16 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import Dataset, DatasetInfo, Sample
-from tf_image_segmentation.datasets.decoding import MAX_PIXELS
-from tf_image_segmentation.datasets.images import read_sample
+from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
+from tf_image_segmentation.datasets.decode.images import read_sample
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import missing_files
+from tf_image_segmentation.datasets.registry import Dataset
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inspection.measurement import Fault, Measurement, Position, measure
 from tf_image_segmentation.inspection.source import Example
-from tf_image_segmentation.parallel import map_in_order
+from tf_image_segmentation.workers import map_in_order
 
 
 class ImageOptions(NamedTuple):

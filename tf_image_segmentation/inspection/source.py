@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.inspection.measurement import Fault, Measurement, Position
 
 

@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tf_image_segmentation.inference.visualization import class_name
 from tf_image_segmentation.inspection.inspection import Inspection
 from tf_image_segmentation.inspection.labels import labels_to_show
 from tf_image_segmentation.inspection.statistics import VGG_MEAN
-from tf_image_segmentation.visualization import class_name
 
 _CHANNELS = ("red", "green", "blue")
 

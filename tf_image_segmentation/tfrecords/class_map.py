@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 
 _MAX_CLASSES = 255  # 8-bit masks; one value is left for pixels to ignore

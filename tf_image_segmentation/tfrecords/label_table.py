@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 
 # For each mask value 0..255 the value that takes its place, or REFUSED. A tuple, because it is a
 # key of a cache.

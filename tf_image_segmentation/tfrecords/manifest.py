@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
-from tf_image_segmentation.datasets.decoding import MAX_PIXELS
+from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 
 MANIFEST_FILE = "manifest.json"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.class_map import ClassMap, Places
 from tf_image_segmentation.tfrecords.label_table import make_label_table, map_pixels

@@ -17,8 +17,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from tf_image_segmentation.atomic import lock_folder, locked, remove_abandoned, unlock
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.staging import lock_folder, locked, remove_abandoned, unlock
 from tf_image_segmentation.tfrecords.manifest import MANIFEST_FILE
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tf_image_segmentation.datasets.dataset import Sample
 from tf_image_segmentation.datasets.lists import check_disjoint, missing_files
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 
 SKIP_BAD_HINT = "mend them, or leave them out (--skip-bad)"

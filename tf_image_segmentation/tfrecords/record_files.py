@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tf_image_segmentation.datasets.dataset import choose
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.registry import choose
 from tf_image_segmentation.tfrecords.framing import count_records
 from tf_image_segmentation.tfrecords.manifest import MANIFEST_FILE, Manifest, Shard
 from tf_image_segmentation.tfrecords.output_folder import restore

@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo, get_dataset
-from tf_image_segmentation.datasets.decoding import MAX_PIXELS
+from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.registry import get_dataset
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.framing import count_records, first_record
 from tf_image_segmentation.tfrecords.label_table import LabelTable

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_image_segmentation.datasets.encoding import EncodedSample, encode_checked
-from tf_image_segmentation.datasets.images import MAX_PIXELS, CheckedSample
+from tf_image_segmentation.datasets.decode.encoding import EncodedSample, encode_checked
+from tf_image_segmentation.datasets.decode.images import MAX_PIXELS, CheckedSample
 from tf_image_segmentation.errors import DataError
 
 IMAGE_ENCODED = "image/encoded"

@@ -16,11 +16,11 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo, Sample
-from tf_image_segmentation.datasets.encoding import EncodedSample, encode_sample
-from tf_image_segmentation.datasets.images import MAX_PIXELS
+from tf_image_segmentation.datasets.decode.encoding import EncodedSample, encode_sample
+from tf_image_segmentation.datasets.decode.images import MAX_PIXELS
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.parallel import map_in_order
 from tf_image_segmentation.tfrecords.manifest import Manifest, Shard, Split, file_sha256
 from tf_image_segmentation.tfrecords.output_folder import check_output, output_folder
 from tf_image_segmentation.tfrecords.plan import (
@@ -31,6 +31,7 @@ from tf_image_segmentation.tfrecords.plan import (
     plan_conversion,
 )
 from tf_image_segmentation.tfrecords.schema import serialize
+from tf_image_segmentation.workers import map_in_order
 
 _MAX_BAD_SAMPLES = 50
 _LOG = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_image_segmentation.augmentation import Augmentation
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.input_pipeline import check_batch_size, training_batches
+from tf_image_segmentation.input.augmentation import Augmentation
+from tf_image_segmentation.input.pipeline import check_batch_size, training_batches
 from tf_image_segmentation.models.vgg import RGB_MEAN
 from tf_image_segmentation.tfrecords.manifest import Manifest
 from tf_image_segmentation.tfrecords.mixed_records import open_mixture

@@ -11,13 +11,13 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
-from tf_image_segmentation.evaluation.evaluator import Prediction
-from tf_image_segmentation.evaluation.report import confusion_figure
+from tf_image_segmentation.evaluation.evaluate import Prediction
+from tf_image_segmentation.evaluation.summary import confusion_figure
+from tf_image_segmentation.inference.visualization import colorize, rendered
 from tf_image_segmentation.training.config import Recipe
 from tf_image_segmentation.training.run_folder import RunFolder
-from tf_image_segmentation.visualization import colorize, rendered
 
 _SCALAR_INTERVAL = 10
 

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.training.run_folder import write_atomically

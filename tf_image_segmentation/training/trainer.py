@@ -12,12 +12,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tf_image_segmentation.datasets.dataset import choose
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.evaluation.evaluator import Prediction, evaluate
-from tf_image_segmentation.input_pipeline import Batch
+from tf_image_segmentation.evaluation.evaluate import Prediction, evaluate
+from tf_image_segmentation.input.pipeline import Batch
 from tf_image_segmentation.models.fcn import MODELS
 from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.registry import choose
 from tf_image_segmentation.tfrecords.mixture import save_mixture
 from tf_image_segmentation.training.config import TrainingConfig
 from tf_image_segmentation.training.data import TrainingData

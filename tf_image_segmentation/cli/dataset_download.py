@@ -1,0 +1,93 @@
+"""What the script that downloads datasets does and says."""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from pathlib import Path
+
+from tf_image_segmentation.datasets.lists import missing_files
+from tf_image_segmentation.datasets.registry import Dataset
+from tf_image_segmentation.download.fetching import mirror_url, obtain
+from tf_image_segmentation.errors import DataError
+
+
+def print_terms(dataset: Dataset) -> None:
+    """Prints name, home page, license and what to cite."""
+    source = dataset.source
+    fields = {"home page": source.home_page, "license": source.license, "cite": source.citation}
+    print(dataset.name)
+    for name, text in fields.items():
+        if text:
+            print(f"{name}: {text}")
+    print(flush=True)
+
+
+def get_files(dataset: Dataset, root: Path, url: str | None, base_url: str | None) -> None:
+    """Downloads the archives of a dataset, or prints what to fetch and where to put it.
+
+    Args:
+        dataset: what to get.
+        root: the folder to fill.
+        url: other address of the only archive.
+        base_url: address of a folder that holds all archives.
+
+    Raises:
+        DataError: an archive cannot be had, or ``url`` is given for several.
+    """
+    source = dataset.source
+    if url is not None and len(source.archives) != 1:
+        names = ", ".join(archive.name for archive in source.archives) or "none"
+        raise DataError(
+            f"--url is for datasets of one archive, and {dataset.name!r} has "
+            f"{len(source.archives)} ({names}); use --base-url for a folder that holds them"
+        )
+    for archive in source.archives:
+        address = mirror_url(archive, base_url) if base_url else url
+        obtain(archive, root, address, mirror_option="--url URL or --base-url URL")
+    if source.how_to_get or not source.archives:
+        print(f"{source.how_to_get}\nThe root is {root}, and in it:")
+        print(textwrap.indent(source.layout, "    "))
+
+
+def print_next_commands(dataset: Dataset, root: Path) -> bool:
+    """Prints what is there of each split, and the commands that inspect and convert it.
+
+    Returns:
+        Whether any split is there.
+    """
+    print()
+    try:
+        splits = list(dataset.describe(root).splits)
+    except DataError as error:
+        print(f"not there yet: {error}")
+        return False
+    found = [split for split in splits if _print_split(dataset, root, split)]
+    if not found:
+        return False
+    chosen = ["--splits", *found] if len(found) < len(splits) else []
+    # The root may well be data/<name>, where its files and the records would be mixed up.
+    records = root.with_name(f"{root.name}_records")
+    commands = {
+        "Inspect it": ["scripts/inspect_dataset.py", dataset.name, "--root", root, *chosen],
+        "Convert it": [
+            *("scripts/convert_dataset.py", dataset.name, "--root", root, *chosen),
+            *("--output-dir", records),
+        ],
+    }
+    for title, words in commands.items():
+        print(f"\n{title}:\n{shlex.join(['python', *map(str, words)])}")
+    return True
+
+
+def _print_split(dataset: Dataset, root: Path, split: str) -> bool:
+    """Prints how many samples a split has; returns whether any of them has its files."""
+    try:
+        samples = list(dataset.samples(root, split))
+    except DataError as error:
+        print(f"{split}: not there: {error}")
+        return False
+    missing = missing_files(samples)
+    lacking = f", {len(missing)} of them without a file" if missing else ""
+    print(f"{split}: {len(samples)} samples{lacking}")
+    return len(missing) < len(samples)

@@ -1,0 +1,1 @@
+"""Layouts of users' own data: folders, CSV lists, and the files of labeling tools."""

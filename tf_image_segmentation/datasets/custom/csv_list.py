@@ -1,0 +1,113 @@
+"""A dataset of one's own: pairs of image and mask, a line each in a CSV file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from tf_image_segmentation.datasets.custom.classes_file import CLASSES_FILE, read_classes
+from tf_image_segmentation.datasets.custom.csv_tables import Row, read_table
+from tf_image_segmentation.datasets.custom.file_readers import sample_of_files
+from tf_image_segmentation.datasets.custom.relative_paths import resolve_named
+from tf_image_segmentation.datasets.custom.split_files import DEFAULT_SPLIT
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.registry import register_described
+from tf_image_segmentation.datasets.sample import Sample
+from tf_image_segmentation.datasets.source import Source
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.registry import choose
+
+NAME = "csv"
+LIST_FILE = "dataset.csv"
+
+SOURCE = Source(
+    home_page="docs/your_own_data.md",
+    license="that of your images",
+    citation="none",
+    layout="""\
+dataset.csv   columns image, mask and, if wanted, split and id; the root may be this file itself,
+              under any name
+classes.csv   beside it: columns name and, if wanted, id and color""",
+    how_to_get="Write a line for each pair, with paths relative to the CSV file.",
+)
+
+
+def describe(root: Path) -> DatasetInfo:
+    """Returns the classes of ``classes.csv`` and the splits as found, with their sizes.
+
+    Args:
+        root: a CSV file, or a folder that holds ``dataset.csv``.
+
+    Raises:
+        DataError: one of the two files is missing or not as `SOURCE` says.
+    """
+    path = _list_file(Path(root))
+    info = read_classes(path.parent / CLASSES_FILE, NAME)
+    return replace(info, splits={split: len(found) for split, found in _splits(path).items()})
+
+
+@register_described(NAME, SOURCE, describe)
+def samples(root: Path, split: str) -> Iterator[Sample]:
+    """Yields the samples of a split in the order of the lines.
+
+    Ids are those of the column ``id``, or the paths of the images without extensions.
+
+    Raises:
+        DataError: the split is unknown, or the CSV file is not as `SOURCE` says.
+    """
+    return iter(choose("split", split, _splits(_list_file(Path(root)))))
+
+
+def _list_file(root: Path) -> Path:
+    path = root / LIST_FILE if root.is_dir() else root
+    if not path.is_file():
+        raise DataError(
+            f"{path}: missing; make it, with a first line 'image,mask,split' and a line for each "
+            "pair, or give the CSV file itself as the root"
+        )
+    return path
+
+
+def _splits(path: Path) -> dict[str, list[Sample]]:
+    splits: dict[str, list[Sample]] = {}
+    images: dict[str, int] = {}
+    ids: dict[str, int] = {}
+    for row in read_table(path, ("image", "mask")):
+        sample = _sample(path, row)
+        _check_new(path, images, str(sample.image), row, f"the image {row.fields['image']!r}")
+        _check_new(path, ids, sample.image_id, row, f"the id {sample.image_id!r}")
+        splits.setdefault(_split(path, row), []).append(sample)
+    return splits
+
+
+def _sample(path: Path, row: Row) -> Sample:
+    image, mask = (
+        resolve_named(path.parent, row.fields[column], f"{path}: line {row.line}")
+        for column in ("image", "mask")
+    )
+    if image == mask:
+        raise DataError(f"{path}: line {row.line} names the same file as image and mask")
+    relative = PurePosixPath(image.relative_to(path.parent))
+    image_id = row.fields.get("id") or str(relative.with_suffix(""))
+    return sample_of_files(image_id, image, mask)
+
+
+def _split(path: Path, row: Row) -> str:
+    split = row.fields.get("split", DEFAULT_SPLIT)
+    # Names of record files begin with it.
+    if not re.fullmatch(r"\w[\w-]*", split):
+        raise DataError(
+            f"{path}: line {row.line} has the split {split!r}; name it with letters, digits and _, "
+            "for example 'train' or 'val'"
+        )
+    return split
+
+
+def _check_new(path: Path, lines: dict[str, int], name: str, row: Row, what: str) -> None:
+    if name in lines:
+        raise DataError(
+            f"{path}: {what} is in line {lines[name]} and again in line {row.line}; keep one"
+        )
+    lines[name] = row.line

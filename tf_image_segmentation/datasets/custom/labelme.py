@@ -1,0 +1,201 @@
+"""A dataset of one's own: files of LabelMe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from tf_image_segmentation.datasets.custom.classes_file import (
+    CLASSES_FILE,
+    is_ignored,
+    read_classes,
+)
+from tf_image_segmentation.datasets.custom.file_readers import IMAGE_SUFFIXES, image_reader
+from tf_image_segmentation.datasets.custom.labelme_file import read_annotation
+from tf_image_segmentation.datasets.custom.shape_drawing import draw_shape
+from tf_image_segmentation.datasets.custom.split_files import files_by_split, warn_of_unnamed
+from tf_image_segmentation.datasets.decode.decoding import check_pixels
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.lists import differing_in_case
+from tf_image_segmentation.datasets.registry import register_described
+from tf_image_segmentation.datasets.sample import Sample
+from tf_image_segmentation.datasets.source import Source
+from tf_image_segmentation.datasets.voc_color_map import voc_color_map
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.registry import choose
+
+NAME = "labelme"
+BACKGROUND_NAMES = ("background", "_background_")
+IGNORE_LABEL = 255
+
+SOURCE = Source(
+    home_page="https://github.com/wkentaro/labelme",
+    license="that of your images",
+    citation="none",
+    layout="""\
+[<split>/]<name>.json   files of LabelMe, with the images that they name, anywhere below the root
+classes.csv             column name, with a row background; may be absent
+{train,val,test}.txt    a name a line, where there are no subfolders; may be absent""",
+    how_to_get="Label images with LabelMe.",
+)
+
+
+def describe(root: Path) -> DatasetInfo:
+    """Returns the classes and the splits as found, with their sizes.
+
+    The classes are those of ``classes.csv``, in its order; without it, "background" and then all
+    labels found, sorted.
+
+    Raises:
+        DataError: the folder is not as `SOURCE` says, or has labels that ``classes.csv`` lacks.
+    """
+    info, splits = _load(Path(root))
+    images = [one.image for files in splits.values() for one in files]
+    folders = {path.parent for files in splits.values() for one in files for path in one[:2]}
+    for folder in sorted(folders):
+        warn_of_unnamed(folder, IMAGE_SUFFIXES, images, "no .json file")
+    return info
+
+
+@register_described(NAME, SOURCE, describe)
+def samples(root: Path, split: str) -> Iterator[Sample]:
+    """Yields the samples of a split, sorted by name or in the order of its list.
+
+    Ids are names of files without their extension. Shapes are drawn in the order of the file, later
+    ones over earlier ones; what is under none is background, and under the label ``__ignore__``
+    ignored.
+
+    Raises:
+        DataError: the split is unknown, or the folder is not as `SOURCE` says.
+    """
+    info, splits = _load(Path(root))
+    read_mask = partial(read_shapes, root=Path(root), ids=_ids(info))
+    return (
+        Sample(one.path.stem, one.image, one.path, image_reader(one.image), read_mask)
+        for one in choose("split", split, splits)
+    )
+
+
+def read_shapes(path: Path, *, max_pixels: int, root: Path, ids: Mapping[str, int]) -> np.ndarray:
+    """Draws the shapes of a file of LabelMe.
+
+    Args:
+        path: the file.
+        max_pixels: largest height * width that is drawn.
+        root: the folder of the dataset.
+        ids: the class id of each label.
+
+    Returns:
+        uint8 [height, width] class ids, and 255 for ignored pixels.
+
+    Raises:
+        DataError: the file or a shape is not as it must be.
+    """
+    annotation = read_annotation(path, root)
+    check_pixels(f"{path}: its image", annotation.height, annotation.width, max_pixels)
+    background = next(ids[name] for name in BACKGROUND_NAMES if name in ids)
+    labels = Image.new("L", (annotation.width, annotation.height), background)
+    for number, shape in enumerate(annotation.shapes):
+        where = f"{path}: shape {number} ({shape.label})"
+        label = IGNORE_LABEL if is_ignored(shape.label) else ids[shape.label]
+        draw_shape(labels, shape, label, where)
+    return np.asarray(labels)
+
+
+class _Labeled(NamedTuple):
+    """A file, its image, and the labels in it."""
+
+    path: Path
+    image: Path
+    labels: frozenset[str]
+
+
+def _load(root: Path) -> tuple[DatasetInfo, dict[str, list[_Labeled]]]:
+    """Returns the description, and the files of each split."""
+    splits = {split: _read_all(root, paths) for split, paths in _paths(root).items()}
+    found = Counter(label for files in splits.values() for one in files for label in one.labels)
+    info = _classes(root, sorted(found))
+    known = _ids(info)
+    unknown = [label for label in sorted(found) if not is_ignored(label) and label not in known]
+    if unknown:
+        listed = ", ".join(f"{label!r} (in {found[label]} files)" for label in unknown)
+        raise DataError(
+            f"{root / CLASSES_FILE}: lacks labels that files have: {listed}; add them, or correct "
+            "the files"
+        )
+    return replace(info, splits={split: len(files) for split, files in splits.items()}), splits
+
+
+def _paths(root: Path) -> dict[str, list[Path]]:
+    found = files_by_split(root, {root: (".json",)})
+    missing = [i for files in found.values() for i, (path,) in files.items() if path is None]
+    if missing:
+        raise DataError(
+            f"{root}: lists name {', '.join(missing[:20])}, for which there is no .json file; "
+            "correct the lists"
+        )
+    return {split: [path for (path,) in files.values() if path] for split, files in found.items()}
+
+
+def _read_all(root: Path, paths: list[Path]) -> list[_Labeled]:
+    files, errors = [], []
+    for path in paths:
+        try:
+            read = read_annotation(path, root)
+            labels = frozenset(shape.label for shape in read.shapes)
+            files.append(_Labeled(path, read.image, labels))
+        except DataError as error:
+            errors.append(str(error))
+    if errors:
+        raise DataError("\n  ".join([*errors[:20], *(["..."] if errors[20:] else [])]))
+    return files
+
+
+def _classes(root: Path, found: list[str]) -> DatasetInfo:
+    path = root / CLASSES_FILE
+    if not path.exists():
+        _check_spelling(root, found)
+        labels = [n for n in found if not is_ignored(n) and n not in BACKGROUND_NAMES]
+        names = (BACKGROUND_NAMES[0], *labels)
+        if len(names) > IGNORE_LABEL:
+            raise DataError(f"{root}: has {len(names)} labels; there can be {IGNORE_LABEL} classes")
+        return _info(names, voc_color_map(len(names)))
+    info = read_classes(path, NAME)
+    if not set(BACKGROUND_NAMES) & set(info.class_names):
+        raise DataError(
+            f"{path}: has no row {BACKGROUND_NAMES[0]!r}, the class of what is under no shape; add "
+            "it, first of all"
+        )
+    if info.num_classes > IGNORE_LABEL:
+        raise DataError(f"{path}: names {info.num_classes} classes; there can be {IGNORE_LABEL}")
+    return _info(info.class_names, info.palette)
+
+
+def _check_spelling(root: Path, labels: list[str]) -> None:
+    """Refuses two ways to write what is most likely one class."""
+    if alike := differing_in_case(labels):
+        raise DataError(
+            f"{root}: has the labels {alike[0]!r} and {alike[1]!r}, which differ in case alone; "
+            "write it alike in all files"
+        )
+
+
+def _info(names: tuple[str, ...], palette: tuple[tuple[int, int, int], ...]) -> DatasetInfo:
+    # Masks are drawn here, so that 255 means one thing, however few classes there are.
+    return DatasetInfo(NAME, names, palette, IGNORE_LABEL, mask_encoding="index_with_void")
+
+
+def _ids(info: DatasetInfo) -> dict[str, int]:
+    """Returns the class id of each label; the two names of the background mean the same."""
+    ids = {name: label for label, name in enumerate(info.class_names)}
+    for name in BACKGROUND_NAMES:
+        if name in ids:
+            return {**dict.fromkeys(BACKGROUND_NAMES, ids[name]), **ids}
+    return ids

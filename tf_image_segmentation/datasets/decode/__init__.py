@@ -1,0 +1,1 @@
+"""Files to arrays, with all checks of images and masks."""

@@ -1,0 +1,117 @@
+"""Evaluates a network on records: every image at its own size, one confusion matrix for all."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
+from tf_image_segmentation.inference.options import Views
+from tf_image_segmentation.inference.predict import join_blocks
+from tf_image_segmentation.inference.stream import CrfWork, predict_each
+from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.tfrecords.reader import Records
+
+
+class Prediction(NamedTuple):
+    """An example and what is predicted for it.
+
+    Attributes:
+        image_id: of the example.
+        image: uint8 [height, width, 3], RGB.
+        mask: true labels, uint8 [height, width].
+        labels: predicted labels, uint8 [height, width].
+        refined: those after the dense CRF; without one, the same as ``labels``.
+    """
+
+    image_id: str
+    image: np.ndarray
+    mask: np.ndarray
+    labels: np.ndarray
+    refined: np.ndarray
+
+
+class Evaluation(NamedTuple):
+    """The counts before and after the dense CRF; without one, the same object twice."""
+
+    matrix: ConfusionMatrix
+    refined: ConfusionMatrix
+
+
+def predictions(
+    network: Network,
+    records: Records,
+    views: Views | None = None,
+    crf: CrfWork | None = None,
+    progress: bool = False,
+    worker: int = 0,
+    workers: int = 1,
+) -> Iterator[Prediction]:
+    """Yields the predictions for every example, one at a time.
+
+    Of several ``workers``, number ``worker`` gets every ``workers``-th example.
+    """
+    masks: deque[np.ndarray] = deque()  # of the images that are under way
+
+    def images() -> Iterator[tuple[str, np.ndarray]]:
+        for image, mask, image_id in records.examples(worker=worker, workers=workers):
+            masks.append(mask)
+            yield image_id, image
+
+    with tqdm(
+        total=records.num_examples, desc="evaluate", unit="image", disable=not progress
+    ) as bar:
+        for image_id, image, blocks in predict_each(network, images(), views, crf):
+            labels, refined = join_blocks(image, blocks)
+            yield Prediction(image_id, image, masks.popleft(), labels, refined)
+            bar.update()
+
+
+def evaluate(
+    network: Network,
+    records: Records,
+    ignore_label: int | None,
+    views: Views | None = None,
+    crf: CrfWork | None = None,
+    progress: bool = False,
+    worker: int = 0,
+    workers: int = 1,
+    observe: Callable[[Prediction], None] | None = None,
+) -> Evaluation:
+    """Counts the predictions for every example of ``records``.
+
+    Args:
+        network: the network to evaluate, with its weights restored.
+        records: examples with masks.
+        ignore_label: mask value of pixels without a label.
+        views: how images are looked at; None for the defaults.
+        crf: refines the predictions, which are counted before and after.
+        progress: whether a progress bar is shown.
+        worker: of several workers, the one that asks; it counts its share of the examples.
+        workers: how many there are; the sum of their matrices counts every example once.
+        observe: called with each prediction, once its mask is known to fit.
+
+    Raises:
+        DataError: a record is damaged, memory runs out, or a mask holds an id that the network has
+            no class for; the message has the file or the image.
+    """
+    matrix = ConfusionMatrix(network.num_classes, ignore_label)
+    refined = matrix if crf is None else ConfusionMatrix(network.num_classes, ignore_label)
+    for prediction in predictions(network, records, views, crf, progress, worker, workers):
+        try:
+            matrix.update(prediction.mask, prediction.labels)
+        except ValueError as error:
+            raise DataError(
+                f"{records.files[0].parent}: image {prediction.image_id}: {error}; evaluate a "
+                "model of this dataset's classes, or convert the dataset again"
+            ) from error
+        if refined is not matrix:
+            refined.update(prediction.mask, prediction.refined)
+        if observe is not None:
+            observe(prediction)
+    return Evaluation(matrix, refined)

@@ -1,0 +1,1 @@
+"""Input: augmentation and the tf.data pipeline."""

@@ -1,1 +1,0 @@
-"""HTML pages that need no other file, no script and no network."""

@@ -1,0 +1,112 @@
+"""An evaluation as one HTML page that needs no other file, no script and no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.evaluation.boundary import Trimap, boundary_distance
+from tf_image_segmentation.evaluation.evaluate import Evaluation, Prediction
+from tf_image_segmentation.reports import evaluation_sections as sections
+from tf_image_segmentation.reports.colors import HATCHING
+from tf_image_segmentation.reports.image_scores import ImageScores
+from tf_image_segmentation.reports.page_file import check_writable, render, write_page
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """What a report says about where its numbers come from.
+
+    Attributes:
+        model: name of the model.
+        checkpoint: its path as it was given.
+        split: that was evaluated, or None.
+        images: number of images.
+        environment: versions and git commit, None where unknown.
+        tables: further facts by the title of the folded table that shows them; each value is a JSON
+            type.
+    """
+
+    model: str
+    checkpoint: str
+    split: str | None
+    images: int
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class HtmlReport:
+    """Observes an evaluation and writes a page about it.
+
+    Example::
+
+        page = HtmlReport(Path("report.html"), facts, info)
+        page.write(evaluate(network, records, info.ignore_label, observe=page.observe))
+
+    Args:
+        path: of the page. Its folder is made where missing.
+        facts: where the numbers come from.
+        info: the dataset.
+        num_shown: how many of the best and how many of the worst images are shown.
+
+    Raises:
+        DataError: the page cannot be written there.
+    """
+
+    def __init__(
+        self, path: Path, facts: ReportFacts, info: DatasetInfo, num_shown: int = 6
+    ) -> None:
+        check_writable(path)
+        self._path, self._facts, self._info = path, facts, info
+        self._scores = ImageScores(info, num_shown)
+        self._before, self._after = (
+            Trimap(info.num_classes, info.ignore_label) for _ in ("before", "after")
+        )
+
+    def observe(self, prediction: Prediction) -> None:
+        """Takes in a prediction, whose labels are known to be classes."""
+        self._scores.update(prediction)
+        distance = boundary_distance(prediction.mask)
+        self._after.update(prediction.mask, prediction.refined, distance)
+        if prediction.refined is not prediction.labels:
+            self._before.update(prediction.mask, prediction.labels, distance)
+
+    def write(self, evaluation: Evaluation) -> None:
+        """Writes the page, in one step: until it is whole, an older one stays.
+
+        Args:
+            evaluation: of the predictions that were observed.
+
+        Raises:
+            DataError: no labeled pixel was counted.
+            OSError: the disk fails.
+        """
+        write_page(self._path, self._render(evaluation))
+
+    def _render(self, evaluation: Evaluation) -> str:
+        facts, info, refined = self._facts, self._info, evaluation.refined
+        before = None if refined is evaluation.matrix else evaluation.matrix
+        best, worst = self._scores.shown()
+        near, near_before = self._after.matrices(), self._before.matrices()
+        values = {
+            "facts": facts,
+            "info": info,
+            "written": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+            "environment": sections.environment(facts.environment),
+            "has_crf": before is not None,
+            "hatching": HATCHING,
+            "summary": sections.summary(refined, before),
+            "comparison": sections.comparison(info.name, facts.split, facts.images),
+            "classes": sections.classes(refined, before, info),
+            "confusions": sections.confusions(refined, info.class_names),
+            "boundaries": sections.boundaries(refined, near, before, near_before),
+            "distribution": sections.distribution(self._scores),
+            "best": [sections.shown_image(image, info) for image in best],
+            "worst": [sections.shown_image(image, info) for image in worst],
+            "tables": sections.tables(facts.tables),
+        }
+        return render("evaluation.html", values)

@@ -1,0 +1,67 @@
+"""Fills a template and writes the page, in one step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tf_image_segmentation.errors import DataError
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """Returns a page: a template, which extends ``page.html``, filled.
+
+    Everything that is filled in is text and never markup, whatever it holds.
+
+    Args:
+        template: name of its file in this package.
+        values: what the template names; all of it must be there.
+    """
+    environment = Environment(
+        loader=PackageLoader("tf_image_segmentation.reports", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(values)
+
+
+def write_page(path: Path, page: str) -> None:
+    """Writes a page in one step: until it is whole, an older one stays.
+
+    Raises:
+        OSError: the disk fails.
+    """
+    with _temporary(path) as temporary:
+        # Paths and names may hold what no encoding can write.
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
+        temporary.replace(path)
+
+
+def check_writable(path: Path) -> None:
+    """Raises a DataError unless a page can be written to ``path``; makes its folder."""
+    way_out = "name another file with --report"
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: is not a file; {way_out}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary(path) as temporary:
+            temporary.touch()
+    except OSError as error:
+        reason = f"{error.strerror}: {error.filename}"
+        raise DataError(f"{path}: cannot be written ({reason}); {way_out}") from error
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
