@@ -36,6 +36,9 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["tf_image_segmentation*"]),
     package_data={"tf_image_segmentation.reports": ["*.html", "*.css"]},
+    entry_points={
+        "console_scripts": ["tf-image-segmentation = tf_image_segmentation.cli.main:main"]
+    },
     install_requires=REQUIREMENTS.pop(""),
     extras_require=REQUIREMENTS,
 )

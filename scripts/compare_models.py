@@ -1,52 +1,6 @@
 """Evaluates several checkpoints on the same records: one table, and one picture side by side."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
-from tf_image_segmentation.cli import command_line
-from tf_image_segmentation.cli.prediction import add_prediction_options, chosen_prediction
-
-
-def main() -> None:
-    """Parses the command line, evaluates each checkpoint and prints the table."""
-    parser = command_line.parser(__doc__)
-    add = parser.add_argument
-    add("checkpoints", nargs="+", metavar="CHECKPOINT", help="checkpoints, such as RUN/model/best")
-    add("--tfrecords", required=True, help="records: a folder, a file or a glob")
-    add("--split", default="val", help="split of a folder of records")
-    add("--dataset", help="registered dataset, for records without a manifest")
-    add_prediction_options(parser)
-    add("--picture", type=Path, metavar="FILE.png", help="image, truth and predictions in rows")
-    add("--num-images", type=int, default=8, help="rows of the picture")
-    args = parser.parse_args()
-
-    command_line.load_tensorflow()
-    from PIL import Image
-    from rich.console import Console
-
-    from tf_image_segmentation.evaluation import compare as comparison
-    from tf_image_segmentation.evaluation import summary as report
-    from tf_image_segmentation.models.network import Network
-    from tf_image_segmentation.tfrecords.reader import open_records
-
-    views, crf = chosen_prediction(args)
-    records = open_records(args.tfrecords, args.split)
-    info = records.described_as(args.dataset)
-    networks = {}
-    for checkpoint in args.checkpoints:
-        network = Network.from_checkpoint(checkpoint)
-        info.check_model(network.num_classes, network.class_names)
-        # Two checkpoints of one model are told apart by their paths.
-        name = network.model_name
-        networks[name if name not in networks else f"{name} ({checkpoint})"] = network
-    metrics = comparison.compare(networks, records, info, views, crf)
-    Console(highlight=False, markup=False).print(report.summary_table(metrics))
-    if args.picture is not None:
-        sheet = comparison.picture(networks, records, info, args.num_images, views, crf)
-        Image.fromarray(sheet).save(args.picture)
-        print(f"drew {args.picture}")
-
+from tf_image_segmentation.cli import command_line, compare_models
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(compare_models.main)

@@ -6,16 +6,56 @@ imported, which happens on the first look-up. A plugin file does the same with t
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
 import pkgutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from tf_image_segmentation.errors import DataError
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part as a recipe names it: ``"dice"``, or ``{"name": "dice", "weight": 0.5}``.
+
+    Attributes:
+        name: what it is chosen by.
+        arguments: its further arguments.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, value: Any, kind: str) -> Part:
+        """Returns the part that a name or a table with ``name`` means.
+
+        Args:
+            value: the name or the table.
+            kind: what the part is, for the message.
+
+        Raises:
+            DataError: ``value`` is neither.
+        """
+        if isinstance(value, str):
+            return cls(value)
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            return cls(value["name"], {key: value[key] for key in value if key != "name"})
+        raise DataError(
+            f"a {kind} must be a name or a table with a name, such as "
+            f'{{ name = "..." }}, got {value!r}'
+        )
+
+    def to_json(self) -> Any:
+        """Returns what `parse` takes."""
+        return {"name": self.name, **self.arguments} if self.arguments else self.name
 
 
 class Registry(Generic[T]):
@@ -80,6 +120,34 @@ class Registry(Generic[T]):
     def __len__(self) -> int:
         self._load()
         return len(self._parts)
+
+    def bind(self, part: Part, *positional: str) -> Callable[..., Any]:
+        """Returns the function that ``part`` names with the part's arguments set.
+
+        Args:
+            part: name and arguments.
+            *positional: names of the parameters that the caller gives; a part cannot set them.
+
+        Raises:
+            DataError: there is no such part, or it does not take these arguments.
+        """
+        function: Any = self[part.name]
+        parameters = [
+            p for p in inspect.signature(function).parameters.values() if p.name not in positional
+        ]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            known = [p.name for p in parameters]
+            if unknown := sorted(set(part.arguments) - set(known)):
+                raise DataError(
+                    f"{self.kind} {part.name!r} takes no {', '.join(unknown)}; it takes "
+                    f"{', '.join(known) or 'no arguments'}"
+                )
+        required = [
+            p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD
+        ]
+        if missing := sorted(set(required) - set(part.arguments)):
+            raise DataError(f"{self.kind} {part.name!r} needs {', '.join(missing)}")
+        return functools.partial(function, **part.arguments)
 
     def module_of(self, name: str) -> str:
         """Returns the name of the module that defines the part called ``name``."""

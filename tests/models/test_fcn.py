@@ -8,7 +8,9 @@ import tensorflow as tf
 import tf_slim as slim
 from tf_slim.nets import vgg as slim_vgg
 
-from tf_image_segmentation.models import MODELS, Network, fcn_8s, fcn_16s, fcn_32s
+from tf_image_segmentation.models import Network, fcn_8s, fcn_16s, fcn_32s
+
+MODELS = {"fcn_32s": fcn_32s, "fcn_16s": fcn_16s, "fcn_8s": fcn_8s}
 
 THIN = {"width_multiplier": 0.05}
 STAGES = {"fcn_32s": (), "fcn_16s": ("pool4_fc",), "fcn_8s": ("pool4_fc", "pool3_fc")}

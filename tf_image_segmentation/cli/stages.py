@@ -1,4 +1,4 @@
-"""Runs scripts one after another: the three stages of training, and what comes before and after."""
+"""Runs commands one after another, the three stages of training among them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pathlib import Path
 STAGES = ("fcn32s", "fcn16s", "fcn8s")
 
 
-def run_script(script: Path, *arguments: object) -> None:
-    """Shows and runs a script; its failure ends this program with the same exit code."""
-    command = [sys.executable, str(script), *map(str, arguments)]
-    print(f"\n$ python scripts/{script.name} {shlex.join(command[2:])}", flush=True)
+def run_command(name: str, *arguments: object) -> None:
+    """Shows and runs a command; its failure ends this program with the same exit code."""
+    words = [str(word) for word in arguments]
+    print(f"\n$ python scripts/{name}.py {shlex.join(words)}", flush=True)
+    command = [sys.executable, "-m", "tf_image_segmentation", name, *words]
     process = subprocess.Popen(command)
     try:
         status = process.wait()
@@ -29,7 +30,6 @@ def run_script(script: Path, *arguments: object) -> None:
 
 
 def train_stages(
-    scripts: Path,
     output_dir: Path,
     options: Sequence[object],
     init_checkpoint: Path | None = None,
@@ -37,7 +37,6 @@ def train_stages(
     """Trains FCN-32s, FCN-16s from it and FCN-8s from that; a stage that was stopped goes on.
 
     Args:
-        scripts: folder of the training scripts.
         output_dir: gets a run folder for each stage.
         options: further options of all three.
         init_checkpoint: what FCN-32s starts from.
@@ -50,7 +49,7 @@ def train_stages(
         run_dir = output_dir / stage
         start = models[-1] if models else init_checkpoint
         init = [] if start is None else ["--init-checkpoint", start]
-        run_script(scripts / f"train_{stage}.py", "--run-dir", run_dir, "--resume", *options, *init)
+        run_command(f"train_{stage}", "--run-dir", run_dir, "--resume", *options, *init)
         models.append(run_dir / "model" / "best")
     return models
 

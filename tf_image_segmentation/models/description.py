@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
-from tf_image_segmentation.models.fcn import MODELS
+from tf_image_segmentation.models.registry import MODELS
 
 T = TypeVar("T")
 Color = tuple[int, int, int]

@@ -7,39 +7,21 @@ CVPR 2015. Each function is an ordinary slim function: call it in a ``tf.Graph``
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from tf_image_segmentation.models.convolution import product_conv2d
+from tf_image_segmentation.models.registry import check_images, register_model
 from tf_image_segmentation.models.upsampling import upsample_bilinear
 from tf_image_segmentation.models.vgg import RGB_MEAN, vgg_16
-
-ModelFunction = Callable[..., tuple[tf.Tensor, dict[str, tf.Tensor]]]
 
 STRIDE_OF_FC8 = 32
 SKIP_FUSIONS = ("staged", "direct")
 
 
-def check_sides(shape: tf.TensorShape) -> None:
-    """Raises a ValueError unless ``shape`` is [batch, height, width, 3] with sides of 32s."""
-    if shape.rank != 4 or shape[3] != 3:
-        raise ValueError(f"images must be [batch, height, width, 3], got {shape}")
-    sides = shape[1:3].as_list()
-    if any(side is not None and (side % STRIDE_OF_FC8 or side == 0) for side in sides):
-        padded = [
-            None if side is None else max(1, -(-side // STRIDE_OF_FC8)) * STRIDE_OF_FC8
-            for side in sides
-        ]
-        raise ValueError(
-            f"height and width must be multiples of {STRIDE_OF_FC8}, got {sides}; "
-            f"pad to {padded}, or use predict_labels, which takes any size"
-        )
-
-
 def _subtract_mean(images: tf.Tensor, compute_dtype: str) -> tf.Tensor:
-    check_sides(images.shape)
+    check_images(images.shape, STRIDE_OF_FC8)
     return tf.cast(tf.cast(images, tf.float32) - tf.constant(RGB_MEAN), compute_dtype)
 
 
@@ -94,6 +76,7 @@ def _fcn(
     return logits, {f"{name}/{layer}": output for layer, output in layers.items()}
 
 
+@register_model(size_divisor=STRIDE_OF_FC8, output_stride=32, pad_value=RGB_MEAN)
 def fcn_32s(
     images: tf.Tensor, num_classes: int, is_training: bool = False, **options: Any
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -118,6 +101,7 @@ def fcn_32s(
     return _fcn("fcn_32s", (), images, num_classes, is_training, **options)
 
 
+@register_model(size_divisor=STRIDE_OF_FC8, output_stride=16, pad_value=RGB_MEAN)
 def fcn_16s(
     images: tf.Tensor, num_classes: int, is_training: bool = False, **options: Any
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -133,6 +117,7 @@ def fcn_16s(
     return _fcn("fcn_16s", (("pool4", 16),), images, num_classes, is_training, **options)
 
 
+@register_model(size_divisor=STRIDE_OF_FC8, output_stride=8, pad_value=RGB_MEAN)
 def fcn_8s(
     images: tf.Tensor, num_classes: int, is_training: bool = False, **options: Any
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -142,7 +127,3 @@ def fcn_8s(
     """
     skips = (("pool4", 16), ("pool3", 8))
     return _fcn("fcn_8s", skips, images, num_classes, is_training, **options)
-
-
-# From the coarsest to the finest: each starts from the one before.
-MODELS: dict[str, ModelFunction] = {"fcn_32s": fcn_32s, "fcn_16s": fcn_16s, "fcn_8s": fcn_8s}

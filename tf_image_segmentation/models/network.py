@@ -12,7 +12,7 @@ import tensorflow as tf
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.description import Color, describe
-from tf_image_segmentation.models.fcn import MODELS, ModelFunction, check_sides
+from tf_image_segmentation.models.registry import MODELS, ModelFunction, check_images, spec_of
 
 COMPUTE_DTYPES = ("float32", "bfloat16")
 
@@ -31,6 +31,7 @@ class Network(tf.Module):
         logits = network(images)              # float32 [batch, height, width, 21]
 
     Attributes:
+        spec: what the registry says about the model.
         variables_by_name: every variable by its checkpoint name, always float32.
         class_names: what the classes are, where `from_checkpoint` found it, else None.
         palette: their colors, RGB in 0..255; likewise.
@@ -60,7 +61,8 @@ class Network(tf.Module):
         if num_classes < 2:
             raise ValueError(f"num_classes must be at least 2, got {num_classes}")
         self.model = model
-        self.model_name = model.__name__
+        self.spec = spec_of(model)
+        self.model_name = self.spec.name
         self.num_classes = num_classes
         self.compute_dtype = compute_dtype
         self.model_options = dict(model_options)
@@ -93,7 +95,10 @@ class Network(tf.Module):
         if model not in (None, found.model):
             raise DataError(f"{path}: holds {found.model}, not {model}; leave out --model")
         network = cls(
-            MODELS[found.model], found.num_classes, found.compute_dtype, **found.model_options
+            MODELS[found.model].function,
+            found.num_classes,
+            found.compute_dtype,
+            **found.model_options,
         )
         network.class_names, network.palette = found.class_names, found.palette
         report = network.restore(path)
@@ -154,7 +159,7 @@ class Network(tf.Module):
             ValueError: a side is not a multiple of 32; the message says what to pad to.
         """
         images = tf.convert_to_tensor(images)
-        check_sides(images.shape)
+        check_images(images.shape, self.spec.size_divisor)
         if not tf.executing_eagerly():
             options = {"dropout_seed": dropout_seed} if is_training else {}
             return self._call_model(images, is_training, **options)[0]

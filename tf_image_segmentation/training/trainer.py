@@ -15,9 +15,8 @@ from tqdm import tqdm
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.evaluate import Prediction, evaluate
 from tf_image_segmentation.input.pipeline import Batch
-from tf_image_segmentation.models.fcn import MODELS
 from tf_image_segmentation.models.network import Network
-from tf_image_segmentation.registry import choose
+from tf_image_segmentation.models.registry import MODELS
 from tf_image_segmentation.tfrecords.mixture import save_mixture
 from tf_image_segmentation.training.config import TrainingConfig
 from tf_image_segmentation.training.data import TrainingData
@@ -65,7 +64,7 @@ class Trainer:
         self._config, self._recipe, self._progress = config, config.recipe, progress
         self._strategy = strategy or tf.distribute.get_strategy()
         self._workers = Workers(self._strategy)
-        model = choose("model", config.model, MODELS)
+        model = MODELS[config.model].function
         self._data = TrainingData.open(config, self._strategy.num_replicas_in_sync)
         described = {**config.to_json(), **self._data.identity()}
         if not self._workers.agree(json.dumps(described, sort_keys=True)):

@@ -1,0 +1,37 @@
+"""Compares training runs: the settings that differ, a table of how they did, and their curves.
+
+Finished, stopped and running ones may be mixed. The settings are those of config.json, with the
+versions of the packages, the git commit, the seed and what tells the datasets apart.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tf_image_segmentation.cli import command_line
+
+
+def main() -> None:
+    """Parses the command line, reads the runs, prints both tables and draws the curves."""
+    parser = command_line.parser(__doc__)
+    add = parser.add_argument
+    add("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs, such as runs/fcn_32s")
+    add("--picture", type=Path, default="runs.png", metavar="FILE.png", help="the curves")
+    add("--smoothing", type=int, default=50, metavar="STEPS", help="of the loss; 1 for none")
+    args = parser.parse_args()
+
+    from rich.console import Console
+
+    from tf_image_segmentation.errors import DataError
+    from tf_image_segmentation.reports import run_comparison as run_report
+    from tf_image_segmentation.training.run_files import read_runs
+
+    if args.smoothing < 1:
+        raise DataError(f"--smoothing must be at least 1, got {args.smoothing}")
+    runs = read_runs(args.runs)
+    console = Console(highlight=False, markup=False)  # names of folders are no markup
+    if len(runs) > 1:
+        console.print(run_report.difference_table(runs) or "the runs have the same settings")
+    console.print(run_report.summary_table(runs, args.smoothing))
+    run_report.save_picture(runs, args.picture, args.smoothing)
+    print(f"drew {args.picture}")

@@ -1,0 +1,91 @@
+"""The registry of models: a slim function with what the rest of the package must know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from tf_image_segmentation.registry import Registry
+
+ModelFunction = Callable[..., Any]
+F = TypeVar("F", bound=ModelFunction)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Describes a model.
+
+    Attributes:
+        name: registry name.
+        function: slim function ``f(images, num_classes, is_training, **options)``, which takes RGB
+            in 0..255, normalizes it inside, and returns logits and end points.
+        size_divisor: height and width of images must be multiples of this; 1 takes any size.
+        output_stride: input pixels per position of the coarsest scores; it only describes.
+        pad_value: RGB that images are padded with, in 0..255; the normalization inside should turn
+            it into zeros.
+        scope: first part of the names of the model's variables.
+    """
+
+    name: str
+    function: ModelFunction
+    size_divisor: int = 1
+    output_stride: int | None = None
+    pad_value: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    scope: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scope", self.scope or self.name)
+
+
+MODELS: Registry[ModelSpec] = Registry("model", "tf_image_segmentation.models")
+
+
+def register_model(function: F | None = None, **fields: Any) -> Any:
+    """Registers the decorated slim function, by default under its own name.
+
+    Use as ``@register_model`` or ``@register_model(size_divisor=32, ...)``.
+
+    Args:
+        function: the slim function.
+        **fields: of `ModelSpec`; ``name`` is the function's name unless given.
+
+    Raises:
+        DataError: another module has registered a model of that name.
+    """
+
+    def add(decorated: F) -> F:
+        spec = ModelSpec(**{"name": decorated.__name__, "function": decorated, **fields})
+        MODELS.add(spec.name, spec, decorated.__module__)
+        return decorated
+
+    return add if function is None else add(function)
+
+
+def spec_of(function: ModelFunction) -> ModelSpec:
+    """Returns the spec that a function is registered with, a default one if it is not."""
+    for name in MODELS:
+        if MODELS[name].function is function:
+            return MODELS[name]
+    return ModelSpec(getattr(function, "__name__", "model"), function)
+
+
+def check_images(shape: Any, size_divisor: int) -> None:
+    """Raises a ValueError unless ``shape`` is [batch, height, width, 3] with sides that fit.
+
+    Args:
+        shape: a ``tf.TensorShape``; unknown sides pass.
+        size_divisor: what height and width must be multiples of.
+    """
+    if shape.rank != 4 or shape[3] != 3:
+        raise ValueError(f"images must be [batch, height, width, 3], got {shape}")
+    sides = shape[1:3].as_list()
+    if any(side is not None and (side % size_divisor or side == 0) for side in sides):
+        padded = [
+            None if side is None else max(1, -(-side // size_divisor)) * size_divisor
+            for side in sides
+        ]
+        raise ValueError(
+            f"height and width must be multiples of {size_divisor}, got {sides}; "
+            f"pad to {padded}, or use predict_labels, which takes any size"
+        )

@@ -1,0 +1,96 @@
+"""Typed structures in JSON and TOML files, checked before anything uses them.
+
+`msgspec` does the checking: it is small, has no dependencies, decodes and validates in one pass,
+and its structs are ordinary classes with type hints. A wrong value is an error that names the
+file, the key and the rule.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from tf_image_segmentation.errors import DataError
+
+T = TypeVar("T")
+
+MAX_BYTES = 64 * 10**6
+"""Size of the largest structure file that is read."""
+
+
+def read_json(path: Path, kind: type[T], max_bytes: int = MAX_BYTES) -> T:
+    """Reads a JSON file into ``kind``, a `msgspec.Struct` or any type that msgspec knows.
+
+    Args:
+        path: the file.
+        kind: what it must hold.
+        max_bytes: larger files are refused.
+
+    Raises:
+        DataError: the file is missing, too large, no JSON, or does not fit ``kind``.
+    """
+    return parse_json(_read(path, max_bytes), kind, path)
+
+
+def parse_json(content: bytes, kind: type[T], path: Path) -> T:
+    """Parses the bytes of a JSON file; see `read_json`.
+
+    Args:
+        content: the bytes.
+        kind: what they must hold.
+        path: the file that errors name.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        raise DataError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: is nested too deeply") from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Reads a TOML file into plain dictionaries, lists and values.
+
+    Raises:
+        DataError: the file is missing, too large or no TOML.
+    """
+    try:
+        return tomlkit.parse(_read(path, MAX_BYTES).decode("utf-8-sig")).unwrap()
+    except (TOMLKitError, ValueError) as error:  # ValueError: not UTF-8
+        raise DataError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: is nested too deeply") from error
+
+
+def convert(value: Any, kind: type[T], path: Path | str) -> T:
+    """Checks plain values, such as those of `read_toml`, against ``kind``.
+
+    Args:
+        value: dictionaries, lists and plain values.
+        kind: what they must be.
+        path: the file that errors name, or what else the values come from.
+
+    Raises:
+        DataError: they do not fit.
+    """
+    try:
+        return msgspec.convert(value, type=kind)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise DataError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: is nested too deeply") from error
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(content) > max_bytes:
+        raise DataError(f"{path}: is larger than {max_bytes} bytes, which no such file should be")
+    return content
