@@ -121,7 +121,7 @@ def test_label_out_of_range_names_the_record(make_config, tmp_path, capsys):
             run_quietly(classic)
         assert "no validation: the records have no split val" in capsys.readouterr().out
     finally:
-        del registry._REGISTRY["tiny"]
+        registry.DATASETS.remove_from(__name__)
 
 
 def test_records_without_a_manifest_need_their_classes_named(make_config):
