@@ -35,7 +35,10 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["tf_image_segmentation*"]),
-    package_data={"tf_image_segmentation.reports": ["*.html", "*.css"]},
+    package_data={
+        "tf_image_segmentation.reports": ["*.html", "*.css"],
+        "tf_image_segmentation.training": ["recipes/*.toml"],
+    },
     entry_points={
         "console_scripts": ["tf-image-segmentation = tf_image_segmentation.cli.main:main"]
     },

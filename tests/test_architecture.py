@@ -71,7 +71,7 @@ def test_importing_the_package_prints_nothing_and_loads_no_tensorflow():
 def test_data_sets_command_lines_and_recipes_load_no_tensorflow():
     code = (
         "import sys, tf_image_segmentation.datasets, tf_image_segmentation.training\n"
-        "from tf_image_segmentation.cli import conversion, inspection, training\n"
+        "from tf_image_segmentation.cli import conversion, inspection, train\n"
         "import tf_image_segmentation.download\n"
         "from tf_image_segmentation.inspection import sample_source, tables\n"
         "import tf_image_segmentation.reports.inspection_page\n"

@@ -21,7 +21,7 @@ from small_records import example, write_classic_records
 
 from tf_image_segmentation.datasets.toy.drawing import write_shapes
 from tf_image_segmentation.models import Network, checkpoints, fcn_8s, fcn_32s
-from tf_image_segmentation.training.recipes import RECIPES
+from tf_image_segmentation.training import load_recipe
 
 README = "README.md"
 TRAIN = ["--recipe", "shapes", "--steps", "1"]
@@ -68,7 +68,7 @@ def workspace(tmp_path_factory, repository):
     folder = tmp_path_factory.mktemp("readme")
     write_shapes(folder / "data", num_images=16, image_size=48)
     (folder / "scripts").symlink_to(repository / "scripts")
-    options = RECIPES["shapes"]["fcn_32s"].model_options
+    options = load_recipe("shapes", "fcn_32s").model_options
     network = Network(fcn_32s, num_classes=21, **options)
     vgg = {name.split("/", 1)[1]: v for name, v in network.variables_by_name.items()}
     for path in (folder / "data" / "vgg_16.ckpt", folder / "vgg_16.ckpt"):

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.sample import Sample
-from tf_image_segmentation.training.config import Recipe, TrainingConfig
+from tf_image_segmentation.training import Recipe, TrainingConfig
 
 INFO = DatasetInfo(
     name="tiny",
@@ -27,10 +28,11 @@ RECIPE = Recipe(
     crop_size=(32, 64),
     schedule="poly",
     warmup_steps=2,
-    color_distortion="full",
+    augmentations=["flip", "color", {"name": "scale", "range": [0.9, 1.1]}],
     weight_decay=1e-4,
     model_options={"width_multiplier": 0.05, "fc_channels": 128, "fc6_kernel": 1},
     validation_interval=3,
+    checkpoint_interval=2,
 )
 
 
@@ -83,10 +85,9 @@ def _make_config_in(folder: Path, val_count: int = 2) -> MakeConfig:
         fields = {name: changes.pop(name) for name in list(changes) if name in _RUN_FIELDS}
         config = TrainingConfig(
             model=model,
-            recipe=replace(RECIPE, **changes),
+            recipe=msgspec.structs.replace(RECIPE, **changes),
             tfrecords=str(records),
             run_dir=folder / run,
-            checkpoint_interval=2,
         )
         return replace(config, **fields)
 
@@ -117,6 +118,5 @@ _RUN_FIELDS = {
     "init_checkpoint",
     "seed",
     "dataset",
-    "checkpoint_interval",
     "keep_checkpoints",
 }

@@ -148,7 +148,7 @@ def test_a_killed_chief_ends_the_other_worker_and_one_process_can_go_on(one_devi
 
 def test_workers_with_different_options_do_not_start(one_device, tmp_path):
     config = replace(one_device, run_dir=tmp_path / "run")
-    other = replace(config, recipe=replace(config.recipe, learning_rate=0.5))
+    other = replace(config, recipe=config.recipe.with_changes(["learning_rate=0.5"]))
     for code, errors in run_two_workers(config, others_config=other):
         assert code == 1, errors
         assert "workers differ in their options or data" in errors

@@ -49,7 +49,7 @@ def mixed(make_config, tmp_path):
 
     def make(run="run", weights=(1.0, 2.0), **changes):
         config = replace(
-            make_config(run, steps=4, validation_interval=4, color_distortion="none", **changes),
+            make_config(run, steps=4, validation_interval=4, augmentations=["flip"], **changes),
             tfrecords=(plain.tfrecords, str(tmp_path / "barn")),
             class_map=str(class_map),
             sampling_weights=weights,

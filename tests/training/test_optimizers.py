@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_image_segmentation.training.config import Recipe
 from tf_image_segmentation.training.optimizers import FusedAdam, FusedMomentum, make_optimizer
+from tf_image_segmentation.training.recipe import Recipe
 from tf_image_segmentation.training.schedule import LearningRate
 
 STEPS = 20
@@ -98,13 +98,20 @@ def test_amsgrad_is_refused():
 
 def test_the_recipe_decides():
     momentum = make_optimizer(
-        Recipe(10, 0.5, optimizer="momentum", momentum=0.99, schedule="poly", warmup_steps=2)
+        Recipe(
+            steps=10,
+            learning_rate=0.5,
+            optimizer="momentum",
+            momentum=0.99,
+            schedule="poly",
+            warmup_steps=2,
+        )
     )
     assert isinstance(momentum, FusedMomentum)
     assert momentum.momentum == 0.99
     momentum.build([tf.Variable([1.0])])
     assert float(momentum.learning_rate) == pytest.approx(0.25)
-    adam = make_optimizer(Recipe(10, 1e-6))
+    adam = make_optimizer(Recipe(steps=10, learning_rate=1e-6))
     assert isinstance(adam, FusedAdam)
     adam.build([tf.Variable([1.0])])
     assert float(adam.learning_rate) == pytest.approx(1e-6)

@@ -14,15 +14,14 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_image_segmentation.cli import command_line
-from tf_image_segmentation.training.config import Recipe, TrainingConfig
+from tf_image_segmentation.training import Recipe, TrainingConfig
 from tf_image_segmentation.training.distribution import make_strategy
 from tf_image_segmentation.training.trainer import Trainer, train
 
 
 def config_from(fields: dict) -> TrainingConfig:
-    recipe = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.pop("recipe").items()}
-    run_dir = Path(fields.pop("run_dir"))
-    return TrainingConfig(recipe=Recipe(**recipe), run_dir=run_dir, **fields)
+    recipe = Recipe.from_plain(fields.pop("recipe"), "recipe")
+    return TrainingConfig(recipe=recipe, run_dir=Path(fields.pop("run_dir")), **fields)
 
 
 def signal_self_in(step: int, number: int) -> None:

@@ -23,6 +23,7 @@ COMMANDS = (
     "make_shapes",
     "predict",
     "reproduce_camvid",
+    "train",
     "train_fcn16s",
     "train_fcn32s",
     "train_fcn8s",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tf_image_segmentation.cli import training
+from tf_image_segmentation.cli import train
 
 
 def main() -> int:
     """Trains fcn_32s."""
-    return training.main("fcn_32s", __doc__)
+    return train.main("fcn_32s", __doc__)

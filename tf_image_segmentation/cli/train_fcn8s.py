@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tf_image_segmentation.cli import training
+from tf_image_segmentation.cli import train
 
 
 def main() -> int:
     """Trains fcn_8s."""
-    return training.main("fcn_8s", __doc__)
+    return train.main("fcn_8s", __doc__)

@@ -4,4 +4,5 @@ Import `trainer` for the loop; this package alone loads no TensorFlow, so that s
 --help at once.
 """
 
-from tf_image_segmentation.training.config import Recipe, TrainingConfig
+from tf_image_segmentation.training.config import TrainingConfig
+from tf_image_segmentation.training.recipe import Recipe, load_recipe

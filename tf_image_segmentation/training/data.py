@@ -19,6 +19,7 @@ from tf_image_segmentation.tfrecords.reader import open_records
 from tf_image_segmentation.tfrecords.records import Records
 from tf_image_segmentation.training.config import TrainingConfig
 from tf_image_segmentation.training.loss import class_weights
+from tf_image_segmentation.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class TrainingData:
         info: the classes of both.
         ignore_label: mask value of pixels without a label, and of padding.
         class_weights: factor of each class in the loss; None weighs all alike.
+        augmentation: what happens to each training example.
     """
 
     records: Records
@@ -38,6 +40,7 @@ class TrainingData:
     info: DatasetInfo
     ignore_label: int
     class_weights: tuple[float, ...] | None
+    augmentation: Augmentation
 
     @classmethod
     def open(cls, config: TrainingConfig, replicas: int) -> TrainingData:
@@ -49,13 +52,15 @@ class TrainingData:
         records = _open_training(config)
         check_batch_size(records, config.recipe.batch_size, replicas)
         info = records.described_as(config.dataset)
+        # Without an ignore label of their own, 8-bit masks leave 255 free to mark padding.
+        ignore_label = 255 if info.ignore_label is None else info.ignore_label
         return cls(
             records,
             _open_validation(config, records, info),
             info,
-            # Without an ignore label of their own, 8-bit masks leave 255 free to mark padding.
-            255 if info.ignore_label is None else info.ignore_label,
+            ignore_label,
             _balancing(config, records),
+            _augmentation(config.recipe, ignore_label),
         )
 
     @property
@@ -73,18 +78,23 @@ class TrainingData:
         self, config: TrainingConfig, step: int, context: tf.distribute.InputContext
     ) -> tf.data.Dataset:
         """Returns the batches from ``step`` on, see `training_batches`."""
-        recipe = config.recipe
-        augmentation = Augmentation(
-            crop_size=recipe.crop_size,
-            image_fill=RGB_MEAN,
-            mask_fill=self.ignore_label,
-            flip=recipe.flip,
-            scale_range=recipe.scale_range,
-            color_distortion=recipe.color_distortion,
-        )
         return training_batches(
-            self.records, augmentation, recipe.batch_size, config.seed, step, context
+            self.records, self.augmentation, config.recipe.batch_size, config.seed, step, context
         )
+
+
+def _augmentation(recipe: Recipe, mask_fill: int) -> Augmentation:
+    parts = {part.name: part.arguments for part in recipe.augmentations}
+    if unknown := sorted(set(parts) - {"flip", "scale", "color"}):
+        raise DataError(f"unknown augmentation {unknown[0]!r}; choose from color, flip, scale")
+    return Augmentation(
+        crop_size=recipe.crop_size,
+        image_fill=RGB_MEAN,
+        mask_fill=mask_fill,
+        flip="flip" in parts,
+        scale_range=parts["scale"]["range"] if "scale" in parts else None,
+        color_distortion=parts["color"].get("mode", "full") if "color" in parts else "none",
+    )
 
 
 def _open_training(config: TrainingConfig) -> Records:

@@ -16,7 +16,7 @@ from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, M
 from tf_image_segmentation.evaluation.evaluate import Prediction
 from tf_image_segmentation.evaluation.summary import confusion_figure
 from tf_image_segmentation.inference.visualization import colorize, rendered
-from tf_image_segmentation.training.config import Recipe
+from tf_image_segmentation.training.recipe import Recipe
 from tf_image_segmentation.training.run_folder import RunFolder
 
 _SCALAR_INTERVAL = 10

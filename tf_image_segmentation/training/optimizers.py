@@ -12,7 +12,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_image_segmentation.training.config import Recipe
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.training.recipe import Recipe
 from tf_image_segmentation.training.schedule import LearningRate
 
 
@@ -70,7 +71,11 @@ class FusedMomentum(keras.optimizers.SGD):
 
 def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     """Returns the recipe's optimizer with its schedule."""
-    rate = LearningRate(recipe.learning_rate, recipe.steps, recipe.schedule, recipe.warmup_steps)
-    if recipe.optimizer == "momentum":
-        return FusedMomentum(rate, momentum=recipe.momentum)
-    return FusedAdam(rate)
+    rate = LearningRate(
+        recipe.learning_rate, recipe.steps, recipe.schedule.name, recipe.warmup_steps
+    )
+    if recipe.optimizer.name == "momentum":
+        return FusedMomentum(rate, **{"momentum": 0.9, **recipe.optimizer.arguments})
+    if recipe.optimizer.name == "adam":
+        return FusedAdam(rate, **recipe.optimizer.arguments)
+    raise DataError(f"unknown optimizer {recipe.optimizer.name!r}; choose from adam, momentum")

@@ -34,7 +34,8 @@ _PACKAGES = ("tensorflow", "keras", "tf-slim", "numpy", "pillow")
 _FREE_FIELDS = {
     "run_dir",
     "init_checkpoint",
-    "checkpoint_interval",
+    "recipe.checkpoint_interval",
+    "recipe.init",
     "keep_checkpoints",
     "recipe.validation_interval",
     "val_tfrecords",

@@ -7,8 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_image_segmentation.training.config import SCHEDULES
-
+SCHEDULES = ("constant", "poly")
 _POLY_POWER = 0.9
 
 

@@ -16,13 +16,14 @@ from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.evaluate import Prediction, evaluate
 from tf_image_segmentation.input.pipeline import Batch
 from tf_image_segmentation.models.network import Network
-from tf_image_segmentation.models.registry import MODELS
+from tf_image_segmentation.models.registry import MODELS, ModelSpec
 from tf_image_segmentation.tfrecords.mixture import save_mixture
 from tf_image_segmentation.training.config import TrainingConfig
 from tf_image_segmentation.training.data import TrainingData
 from tf_image_segmentation.training.distribution import Workers, naming_lost_workers
 from tf_image_segmentation.training.monitor import Monitor
 from tf_image_segmentation.training.optimizers import make_optimizer
+from tf_image_segmentation.training.recipe import Interval
 from tf_image_segmentation.training.resume import Checkpoints, save_model
 from tf_image_segmentation.training.run_folder import RunFolder
 from tf_image_segmentation.training.step import TrainingStep
@@ -48,6 +49,17 @@ class TrainingResult:
     best_mean_iou: float | None
 
 
+def check_crop_size(crop_size: tuple[int, int], spec: ModelSpec) -> None:
+    """Raises a DataError unless a model takes crops of that size."""
+    divisor = spec.size_divisor
+    if any(side % divisor for side in crop_size):
+        nearest = [max(1, round(side / divisor)) * divisor for side in crop_size]
+        raise DataError(
+            f"crop_size must be height and width in multiples of {divisor} for {spec.name}, for "
+            f"example {nearest}, got {list(crop_size)}"
+        )
+
+
 class Trainer:
     """Trains one stage; `train` is the short form.
 
@@ -64,7 +76,8 @@ class Trainer:
         self._config, self._recipe, self._progress = config, config.recipe, progress
         self._strategy = strategy or tf.distribute.get_strategy()
         self._workers = Workers(self._strategy)
-        model = MODELS[config.model].function
+        spec = MODELS[config.model]
+        check_crop_size(self._recipe.crop_size, spec)
         self._data = TrainingData.open(config, self._strategy.num_replicas_in_sync)
         described = {**config.to_json(), **self._data.identity()}
         if not self._workers.agree(json.dumps(described, sort_keys=True)):
@@ -75,7 +88,7 @@ class Trainer:
         keras.utils.set_random_seed(config.seed)
         with self._strategy.scope():
             self._network = Network(
-                model,
+                spec.function,
                 self._data.info.num_classes,
                 self._recipe.compute_dtype,
                 **self._recipe.model_options,
@@ -101,10 +114,11 @@ class Trainer:
             self._start()
 
     def _initialize_weights(self) -> None:
-        if self._config.init_checkpoint is None:
+        checkpoint = self._config.init_checkpoint or self._recipe.init
+        if not checkpoint:
             tqdm.write("starting from random weights (no --init-checkpoint)")
             return
-        report = self._network.restore(self._config.init_checkpoint, self._recipe.new_layers)
+        report = self._network.restore(checkpoint, self._recipe.new_layers)
         tqdm.write(str(report))
 
     def _start(self) -> None:
@@ -163,6 +177,9 @@ class Trainer:
             # Image ids are strings, which no GPU holds.
             tf.distribute.InputOptions(experimental_fetch_to_device=False),
         )
+        validation = Interval.parse(self._recipe.validation_interval, "validation_interval")
+        checkpoint = Interval.parse(self._recipe.checkpoint_interval, "checkpoint_interval")
+        validated = saved = time.perf_counter()
         monitor = Monitor(self._folder, self._recipe, first, self._progress)
         with stop_signals() as signals, monitor, self._data.records.naming_damage():
             iterator = iter(batches)
@@ -171,12 +188,16 @@ class Trainer:
                 loss = self._run_step(step_function, next(iterator), step)
                 monitor.step(step, loss, rate, time.perf_counter() - started)
                 stopping = self._workers.any(bool(signals))
-                due = step % self._recipe.validation_interval == 0 and not stopping
+                now = time.perf_counter()
+                due = self._workers.any(validation.is_due(step, now - validated)) and not stopping
                 if step == steps or due:
                     self._validate(step, monitor)
+                    validated = time.perf_counter()
                     stopping = self._workers.any(bool(signals))
-                if step == steps or stopping or step % self._config.checkpoint_interval == 0:
+                due = self._workers.any(checkpoint.is_due(step, now - saved))
+                if step == steps or stopping or due:
                     self._save(step)
+                    saved = time.perf_counter()
                     # Where the end of one process ends the others, the chief must not be last.
                     self._workers.wait_for_all()
                 if stopping and step < steps:
@@ -194,7 +215,7 @@ class Trainer:
         except tf.errors.ResourceExhaustedError as error:
             raise DataError(
                 f"step {step}: out of memory with batch size {self._recipe.batch_size} and crop "
-                f"size {self._recipe.crop_size}; make one of them smaller, or use "
+                f"size {list(self._recipe.crop_size)}; make one of them smaller, or use "
                 "--compute-dtype bfloat16"
             ) from error
         if not np.isfinite(loss):

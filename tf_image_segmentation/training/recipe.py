@@ -1,0 +1,369 @@
+"""How a network is trained: a recipe, usually read from a TOML file.
+
+A recipe file sets fields of `Recipe` at its top. Two kinds of tables depend on the model::
+
+    steps = 800
+    augmentations = ["flip", { name = "scale", range = [0.7, 1.5] }]
+
+    [stages.fcn_8s]        # replaces fields when fcn_8s is trained
+    steps = 3000
+
+    [models."fcn_*"]       # options of the model function, added to ``model_options``
+    fc_channels = 1024
+
+The name after ``stages.`` or ``models.`` may be a pattern; an exact name wins over a pattern. Which
+optimizers, losses and so on exist is checked when the run starts, after plugins are loaded.
+
+Nothing here loads TensorFlow.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.registry import Part
+from tf_image_segmentation.structs import convert, read_toml
+
+COMPUTE_DTYPES = ("float32", "bfloat16")
+RECIPES_FOLDER = Path(__file__).parent / "recipes"
+"""Folder of the built-in recipes."""
+
+_PARTS = ("optimizer", "schedule")
+_PART_LISTS = ("loss", "augmentations", "metrics")
+_TABLES = ("stages", "models")
+
+
+class Interval(NamedTuple):
+    """How often something is done: every so many steps, or every so many minutes."""
+
+    steps: int = 0
+    minutes: float = 0.0
+
+    @classmethod
+    def parse(cls, value: int | str, field: str) -> Interval:
+        """Returns the interval that ``500``, ``"500"`` or ``"10m"`` means.
+
+        Raises:
+            DataError: ``value`` is none of these, or not above 0.
+        """
+        text = str(value)
+        if re.fullmatch(r"\d+", text) and int(text) >= 1:
+            return cls(steps=int(text))
+        if re.fullmatch(r"\d+(\.\d+)?m", text) and float(text[:-1]) > 0:
+            return cls(minutes=float(text[:-1]))
+        raise DataError(
+            f'{field} must be at least 1 step, such as 500, or minutes, such as "10m", '
+            f"got {value!r}"
+        )
+
+    def is_due(self, step: int, seconds: float) -> bool:
+        """Returns whether it is time at ``step``, ``seconds`` after it was done last."""
+        return step % self.steps == 0 if self.steps else seconds >= 60 * self.minutes
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one model is trained on one dataset.
+
+    A part (optimizer, loss ...) is a name, or a table of its name and arguments, such as
+    ``{"name": "scale", "range": [0.5, 2.0]}``; what is stored are `Part` objects.
+
+    Attributes:
+        steps: optimizer steps.
+        batch_size: crops a step, over all devices.
+        crop_size: height and width of a crop, or one number for both.
+        learning_rate: peak rate, for the mean loss over labeled pixels.
+        optimizer: part, such as "adam" or "momentum".
+        schedule: part, such as "constant" or "poly", which changes the learning rate.
+        warmup_steps: steps of linear warm-up.
+        weight_decay: factor of the L2 penalty ``sum(w ** 2) / 2`` over weights, not biases.
+        class_balancing: exponent of the class weights ``median frequency / frequency``; 0 weighs
+            all pixels alike, 1 is median frequency balancing (Eigen and Fergus, ICCV 2015).
+        loss: parts that are added up, each with an optional ``weight``.
+        augmentations: parts that change images and masks at random, in this order; the crop
+            follows them.
+        metrics: parts that a validation computes.
+        model_options: passed to the model function, such as ``width_multiplier``.
+        init: checkpoint that the weights start from, unless --init-checkpoint names one.
+        new_layers: layers that may start as initialized, where the first checkpoint lacks them or
+            has them in another shape.
+        frozen: patterns of variable names, such as "*/conv1/*", that are not trained.
+        learning_rate_factors: factors of the learning rate by pattern of variable names.
+        accumulate: parts that each batch is computed in, one after the other, to save memory.
+        ema: decay of the average of the weights, such as 0.999; 0 keeps no average.
+        compute_dtype: type of the convolutions, "float32" or "bfloat16".
+        validation_interval: steps between validations, or minutes ("10m"); the last step always
+            validates.
+        checkpoint_interval: steps or minutes between checkpoints.
+    """
+
+    steps: int = 4000
+    batch_size: int = 1
+    crop_size: tuple[int, int] = (384, 384)
+    learning_rate: float = 1e-4
+    optimizer: Part = Part("adam")
+    schedule: Part = Part("constant")
+    warmup_steps: int = 0
+    weight_decay: float = 0.0
+    class_balancing: float = 0.0
+    loss: tuple[Part, ...] = (Part("cross_entropy"),)
+    augmentations: tuple[Part, ...] = (Part("flip"), Part("scale", {"range": [0.9, 1.1]}))
+    metrics: tuple[Part, ...] = (
+        Part("mean_iou"),
+        Part("mean_pixel_accuracy"),
+        Part("pixel_accuracy"),
+    )
+    model_options: dict[str, Any] = {}
+    init: str = ""
+    new_layers: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
+    learning_rate_factors: dict[str, float] = {}
+    accumulate: int = 1
+    ema: float = 0.0
+    compute_dtype: str = "float32"
+    validation_interval: int | str = 1000
+    checkpoint_interval: int | str = 1000
+
+    def __post_init__(self) -> None:
+        for name, value in _plain_to_typed({name: getattr(self, name) for name in FIELDS}).items():
+            msgspec.structs.force_setattr(self, name, value)
+        for name in ("steps", "batch_size", "accumulate"):
+            _require(getattr(self, name) >= 1, f"{name} must be at least 1", getattr(self, name))
+        for name in ("warmup_steps", "weight_decay", "class_balancing", "ema"):
+            value = getattr(self, name)
+            _require(0 <= value < math.inf, f"{name} must not be negative, and finite", value)
+        rate = self.learning_rate
+        _require(0 < rate < math.inf, "learning_rate must be above 0 and finite", rate)
+        _require(self.ema < 1, "ema must be below 1", self.ema)
+        for pattern, factor in self.learning_rate_factors.items():
+            _require(0 <= factor < math.inf, f"learning_rate_factors.{pattern}: 0 or more", factor)
+        _require(
+            len(self.crop_size) == 2 and min(self.crop_size) >= 1,
+            "crop_size must be height and width above 0",
+            list(self.crop_size),
+        )
+        _require(
+            self.compute_dtype in COMPUTE_DTYPES,
+            f"compute_dtype must be one of {', '.join(COMPUTE_DTYPES)}",
+            self.compute_dtype,
+        )
+        for name in ("validation_interval", "checkpoint_interval"):
+            Interval.parse(getattr(self, name), name)
+
+    @classmethod
+    def from_plain(cls, fields: Mapping[str, Any], source: Path | str) -> Recipe:
+        """Returns the recipe of plain values, as TOML and JSON have them.
+
+        Args:
+            fields: values by field name.
+            source: what errors name: the file, or the option.
+
+        Raises:
+            DataError: there is no such field, or a value breaks a rule.
+        """
+        check_keys(fields, source)
+        try:
+            typed = _plain_to_typed(fields)
+        except DataError as error:
+            raise DataError(f"{source}: {error}") from error
+        return convert(typed, cls, source)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns what `from_plain` takes."""
+        return {name: _to_plain(getattr(self, name)) for name in FIELDS}
+
+    def with_changes(self, changes: Iterable[str]) -> Recipe:
+        """Returns the recipe with fields changed.
+
+        Args:
+            changes: ``key=value`` with a value in TOML's syntax, or a single word. A dotted key
+                reaches into a field: ``optimizer.beta_1=0.8``, ``augmentations.scale.range=[1, 2]``
+                (the part of that name), ``model_options.fc_channels=512``.
+
+        Raises:
+            DataError: a change has no such form, there is no such field, or the value breaks a
+                rule.
+        """
+        recipe = self
+        for change in changes:
+            fields = recipe.to_json()
+            path, value = parse_change(change)
+            _set(fields, path, value, change)
+            recipe = Recipe.from_plain(fields, f"--set {change}")
+        return recipe
+
+
+FIELDS = tuple(field.name for field in msgspec.structs.fields(Recipe))
+
+
+def load_recipe(
+    source: str | Path, model: str | None = None, changes: Iterable[str] = ()
+) -> Recipe:
+    """Reads a recipe.
+
+    Args:
+        source: name of a built-in recipe, or path of a file that ends in ``.toml``.
+        model: name of the model that is trained; None leaves tables of models out.
+        changes: as for `Recipe.with_changes`; and ``models.NAME.option=value`` and
+            ``stages.NAME.field=value`` change the tables of the file first.
+
+    Raises:
+        DataError: there is no such recipe, or something in it is wrong; the message names file, key
+            and rule.
+    """
+    path = _path_of(source)
+    document = read_toml(path)
+    of_fields = []
+    for change in changes:
+        keys, value = parse_change(change)
+        if keys[0] in _TABLES:
+            _set(document, keys, value, change)
+        else:
+            of_fields.append(change)
+    return Recipe.from_plain(_resolve(document, model, path), path).with_changes(of_fields)
+
+
+def built_in_recipes() -> dict[str, str]:
+    """Returns the first comment line of each built-in recipe by its name."""
+    return {
+        path.stem: path.read_text().splitlines()[0].lstrip("# ")
+        for path in sorted(RECIPES_FOLDER.glob("*.toml"))
+    }
+
+
+def parse_change(change: str) -> tuple[list[str], Any]:
+    """Returns the keys and the value of ``a.b=value``."""
+    key, equals, text = (part.strip() for part in change.partition("="))
+    try:
+        node: Any = tomlkit.parse(f"{key} = 0").unwrap()
+        keys = []
+        while isinstance(node, dict):
+            name, node = next(iter(node.items()))
+            keys.append(name)
+        if not equals:
+            raise DataError("no equals sign")
+        # Shells take quotes away, so that a single word needs none.
+        word = re.fullmatch(r"[A-Za-z_./*~][\w./*~-]*|\d+(\.\d+)?m", text)
+        if word and text not in ("true", "false", "inf", "nan"):
+            return keys, text
+        return keys, tomlkit.parse(f"value = {text}").unwrap()["value"]
+    except (TOMLKitError, ValueError) as error:
+        raise DataError(
+            f"--set {change}: must be key=value with a value as in TOML, such as steps=100 or "
+            f"'augmentations=[\"flip\"]' ({error})"
+        ) from error
+
+
+def check_keys(fields: Mapping[str, Any], source: Path | str) -> None:
+    """Raises a DataError if there is a key that is no field of a recipe."""
+    if unknown := sorted(set(fields) - set(FIELDS)):
+        raise DataError(
+            f"{source}: a recipe has no field {', '.join(unknown)}; it has {', '.join(FIELDS)}"
+        )
+
+
+def _require(condition: bool, rule: str, value: Any) -> None:
+    if not condition:
+        raise DataError(f"{rule}, got {value}")
+
+
+def _path_of(source: str | Path) -> Path:
+    if Path(source).suffix == ".toml":
+        return Path(source)
+    path = RECIPES_FOLDER / f"{source}.toml"
+    if str(source) not in built_in_recipes():
+        raise DataError(
+            f"unknown recipe {str(source)!r}; choose from {', '.join(built_in_recipes())}, or name "
+            "a file that ends in .toml"
+        )
+    return path
+
+
+def _resolve(document: Mapping[str, Any], model: str | None, path: Path) -> dict[str, Any]:
+    fields = {key: value for key, value in document.items() if key not in _TABLES}
+    stages, models = (_tables(document, name, path) for name in _TABLES)
+    for name, table in stages.items():
+        check_keys(table, f"{path}: [stages.{name}]")
+    for table in _matching(stages, model):
+        fields |= table
+    options = fields.get("model_options", {})
+    if not isinstance(options, dict):
+        raise DataError(f"{path}: model_options must be a table")
+    options = dict(options)
+    for table in _matching(models, model):
+        options |= table
+    return {**fields, "model_options": options}
+
+
+def _tables(document: Mapping[str, Any], name: str, path: Path) -> dict[str, dict[str, Any]]:
+    tables = document.get(name, {})
+    if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
+        raise DataError(f"{path}: {name} must be tables, one a model, such as [{name}.fcn_8s]")
+    return tables
+
+
+def _matching(tables: Mapping[str, dict[str, Any]], model: str | None) -> list[dict[str, Any]]:
+    if model is None:
+        return []
+    patterns = [name for name in tables if name != model and fnmatchcase(model, name)]
+    return [tables[name] for name in [*patterns, model] if name in tables]
+
+
+def _plain_to_typed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Brings what may be written in a shorter form into the form that is stored."""
+    typed = dict(fields)
+    for name in _PARTS:
+        if name in typed:
+            typed[name] = _part(typed[name], name)
+    for name in _PART_LISTS:
+        if name in typed:
+            value = typed[name]
+            several = isinstance(value, list | tuple)
+            typed[name] = tuple(_part(part, name) for part in (value if several else [value]))
+    crop = typed.get("crop_size")
+    if isinstance(crop, int):
+        typed["crop_size"] = (crop, crop)
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in typed.items()}
+
+
+def _part(value: Any, field: str) -> Part:
+    return value if isinstance(value, Part) else Part.parse(value, f"part of {field}")
+
+
+def _to_plain(value: Any) -> Any:
+    if isinstance(value, Part):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return [_to_plain(item) for item in value]
+    return dict(value) if isinstance(value, dict) else value
+
+
+def _set(fields: Any, path: list[str], value: Any, change: str) -> None:
+    """Sets the value at ``path`` in nested tables; a list of parts is entered by a part's name."""
+    name, *rest = path
+    if isinstance(fields, list):
+        fields[:] = [{"name": part} if isinstance(part, str) else part for part in fields]
+        found = [part for part in fields if part.get("name") == name]
+        if not found or not rest:
+            names = ", ".join(part.get("name", "?") for part in fields)
+            raise DataError(f"--set {change}: there is no part {name!r} to change, only {names}")
+        for part in found:
+            _set(part, rest, value, change)
+    elif not rest:
+        fields[name] = value
+    else:
+        inner = fields.setdefault(name, {})
+        if isinstance(inner, str) and name in _PARTS:
+            inner = fields[name] = {"name": inner}
+        if not isinstance(inner, dict | list):
+            raise DataError(f"--set {change}: {name} is a single value; it has no {rest[0]}")
+        _set(inner, rest, value, change)
