@@ -117,7 +117,9 @@ def test_a_finer_network_starts_from_a_coarser_one(tmp_path, coarse, fine, new):
 
 def test_a_coarser_network_does_not_start_from_a_finer_one(tmp_path):
     network_of(fcn_8s).save(tmp_path / "fine")
-    with pytest.raises(DataError, match="holds fcn_8s, which is finer than fcn_32s"):
+    with pytest.raises(
+        DataError, match=r"holds fcn_8s, not fcn_32s, which starts from .* fcn_32s or vgg_16"
+    ):
         network_of(fcn_32s).restore(tmp_path / "fine")
 
 
@@ -239,7 +241,9 @@ def test_weights_that_are_not_finite(tmp_path):
 
 def test_other_weights_are_named(tmp_path):
     np.savez(tmp_path / "resnet.npz", **{"resnet_v1_50/conv1/weights": np.zeros(3)})
-    with pytest.raises(DataError, match=r"holds no VGG-16 or FCN weights.*resnet_v1_50/conv1"):
+    with pytest.raises(
+        DataError, match=r"holds no weights of fcn_32s or vgg_16.*resnet_v1_50/conv1"
+    ):
         network_of().restore(tmp_path / "resnet.npz")
 
 
@@ -260,7 +264,7 @@ def test_classes_and_their_colors_travel_with_the_model(tmp_path):
     assert rebuilt.class_names == ("a", "b", "c", "d", "e")
     assert rebuilt.palette == ((0, 0, 9), (1, 0, 9), (2, 0, 9), (3, 0, 9), (4, 0, 9))
     network_of(fcn_32s).save(tmp_path / "model", {"dataset": {**dataset, "palette": [[1, 2]]}})
-    with pytest.raises(DataError, match="the description beside it has unreadable classes"):
+    with pytest.raises(DataError, match=r"dataset.palette\[0\].*correct this description"):
         Network.from_checkpoint(tmp_path / "model")
 
 
@@ -279,7 +283,7 @@ def test_checkpoint_without_description_is_known_by_its_shapes(tmp_path):
 def test_random_weights_never_predict(tmp_path):
     # fault 59
     np.savez(tmp_path / "vgg.npz", **vgg_arrays(network_of()))
-    with pytest.raises(DataError, match="holds a VGG-16 classifier"):
+    with pytest.raises(DataError, match=r"holds vgg_16, not one of .*; train one from it first"):
         Network.from_checkpoint(tmp_path / "vgg.npz")
     network_of(fcn_32s).save(tmp_path / "fcn_32s")
     with pytest.raises(DataError, match="holds fcn_32s, not fcn_8s"):
@@ -300,11 +304,31 @@ def test_imagenet_convolutions_recognize_texture(shared_data):
     assert excited > 2 * network.end_points(flat)[name].numpy().mean()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"model": "resnet", "model_options": {}}', "{}"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"model": "resnet", "num_classes": 5, "model_options": {}}',
+        '{"model": 5, "num_classes": 5}',
+        '{"model": "fcn_32s", "num_classes": "5"}',
+        '{"model": "fcn_32s", "num_classes": 1}',
+        '{"model": "fcn_32s", "num_classes": 5, "compute_dtype": "float8"}',
+        '{"model": "fcn_32s", "num_classes": 5, "model_options": [1]}',
+        '{"model": "fcn_32s", "num_classes": 5, "model_options": {"width_multiplier": Infinity}}',
+        '{"model": "fcn_32s", "num_classes": 5, "dataset": {"class_names": ["a", "b"]}}',
+        '{"model": "fcn_32s", "num_classes": 2, "dataset": {"palette": [[0, 0, 0], [0, 0, 256]]}}',
+    ],
+)
 def test_a_garbled_description_says_so(tmp_path, content):
+    # fault 64
     network_of().save(tmp_path / "model")
     (tmp_path / "model.json").write_text(content)
-    with pytest.raises(DataError, match="delete it to go by the checkpoint's shapes"):
+    with pytest.raises(
+        DataError, match=r"delete (it|the description) to go by the checkpoint's shapes"
+    ):
         Network.from_checkpoint(tmp_path / "model")
 
 
@@ -313,3 +337,37 @@ def test_a_declared_new_layer_is_taken_where_it_fits(tmp_path):
     source.save(tmp_path / "model")
     report = network_of().restore(tmp_path / "model", new_layers=("fc6", "fc7"))
     assert report.initialized == ()
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "options", "message"),
+    [
+        (10**9, THIN, r"fc8/weights is \[1, 1, 205, 5\] in the file, \[1, 1, 205, 1000000000\]"),
+        (5, {**THIN, "fc6_kernel": 10**6}, r"fc6/weights is .* wanted"),
+        (5, {**THIN, "width_multiplier": 1e6}, r"conv1_1/weights is .* wanted"),
+        (5, {**THIN, "width_multiplier": "wide"}, "does not fit it"),
+        (5, {**THIN, "width_multiplier": 1e999}, "does not fit it|description"),
+        (5, {**THIN, "height": 3}, "'height'"),
+    ],
+)
+def test_a_description_that_does_not_fit_allocates_nothing(tmp_path, num_classes, options, message):
+    # fault 64
+    network_of().save(tmp_path / "model")
+    description = {"model": "fcn_32s", "num_classes": num_classes, "model_options": options}
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    with pytest.raises(DataError, match=message):
+        Network.from_checkpoint(tmp_path / "model")
+
+
+def test_a_description_of_version_0_1_is_read(tmp_path):
+    network_of().save(tmp_path / "model")
+    dataset = {
+        "name": "mine",
+        "class_names": list("abcde"),
+        "palette": [[0, 0, n] for n in range(5)],
+    }
+    fields = {"model": "fcn_32s", "num_classes": 5, "compute_dtype": "bfloat16"}
+    fields |= {"model_options": THIN, "dataset": {**dataset, "ignore_label": 255}, "step": 7}
+    (tmp_path / "model.json").write_text(json.dumps(fields))
+    network = Network.from_checkpoint(tmp_path / "model")
+    assert network.compute_dtype == "bfloat16" and network.class_names == tuple("abcde")

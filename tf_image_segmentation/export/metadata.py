@@ -7,7 +7,7 @@ from typing import Any
 
 from tf_image_segmentation import __version__
 from tf_image_segmentation.datasets.info import DatasetInfo
-from tf_image_segmentation.models import checkpoints
+from tf_image_segmentation.models.description import read_description
 from tf_image_segmentation.models.network import Network
 
 Metadata = dict[str, Any]
@@ -52,4 +52,5 @@ def _ignore_label(checkpoint: str | Path | None, dataset: DatasetInfo | None) ->
         return dataset.ignore_label
     if checkpoint is None:
         return None
-    return checkpoints.read_description(Path(checkpoint)).get("dataset", {}).get("ignore_label")
+    saved = read_description(Path(checkpoint))
+    return None if saved is None else saved.dataset.ignore_label

@@ -1,45 +1,16 @@
-"""Reading and writing weights by variable name, with every name and shape compared first.
-
-TensorFlow's own restore functions load a tensor of another shape without a word; here nothing is
-assigned before everything fits.
-"""
+"""Files of weights by variable name: finding, opening, reading and writing them."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
-
-_ANCHOR = "vgg_16/conv1/conv1_1/weights"
-_STRIDES = {"fcn_32s": 32, "fcn_16s": 16, "fcn_8s": 8}
-_SKIP_LAYERS = ("pool4_fc", "pool3_fc")
-
-
-@dataclass(frozen=True)
-class RestoreReport:
-    """What `Network.restore` did, by variable name."""
-
-    path: Path
-    restored: tuple[str, ...]
-    initialized: tuple[str, ...]
-    unused: tuple[str, ...]
-
-    def __str__(self) -> str:
-        """One line for a log."""
-        text = f"restored {len(self.restored)} variables from {self.path}"
-        if self.initialized:
-            text += f"; left as initialized: {', '.join(self.initialized)}"
-        if self.unused:
-            text += f"; not used: {', '.join(self.unused)}"
-        return text
 
 
 @dataclass(frozen=True)
@@ -96,25 +67,6 @@ def description_path(prefix: Path) -> Path:
     return Path(f"{prefix}.json")
 
 
-def read_description(path: Path) -> dict[str, Any]:
-    """Returns what was saved beside a checkpoint, {} for a checkpoint from elsewhere.
-
-    Raises:
-        DataError: there is no checkpoint, or what lies beside it is no description.
-    """
-    file = description_path(resolve(path))
-    if not file.is_file():
-        return {}
-    try:
-        description = json.loads(file.read_text())
-        return {**description, "model_options": dict(description["model_options"])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{file}: does not describe a model ({error!r}); delete it to go by the checkpoint's "
-            "shapes"
-        ) from error
-
-
 def _open_npz(path: Path) -> Weights:
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -146,74 +98,12 @@ def open_weights(path: Path) -> Weights:
     return Weights(path, shapes, reader.get_tensor)
 
 
-def source_scope(weights: Weights) -> str:
-    """Returns what precedes ``vgg_16/...`` in the file's names: "" or for example "fcn_32s"."""
-    if _ANCHOR in weights.shapes:
-        return ""
-    for name in sorted(weights.shapes):
-        if name.endswith("/" + _ANCHOR):
-            return name.removesuffix("/" + _ANCHOR)
-    some = ", ".join(sorted(weights.shapes)[:5]) or "nothing"
-    raise DataError(
-        f"{weights.path}: holds no VGG-16 or FCN weights by slim names "
-        f"(no {_ANCHOR}); it holds {some} ..."
-    )
+def read(weights: Weights, name: str) -> np.ndarray:
+    """Returns the array ``name`` as float32.
 
-
-def _layer(name: str) -> str:
-    return name.split("/")[-2]
-
-
-def _may_be_new(name: str, target: str, source: str, weights: Weights) -> bool:
-    """Whether the file by its kind cannot hold this variable's values."""
-    layer = _layer(name)
-    if layer == "fc8" and source == "":
-        return True  # a classifier's fc8 belongs to its own classes
-    finer = source == "" or _STRIDES.get(source, 32) > _STRIDES.get(target, 8)
-    has_layer = f"{source}/{layer}/weights" in weights.shapes
-    return layer in _SKIP_LAYERS and finer and not has_layer
-
-
-def restore(
-    variables: Mapping[str, tf.Variable], model: str, path: Path, new_layers: tuple[str, ...]
-) -> RestoreReport:
-    """Fills ``variables`` of the model called ``model``; see `Network.restore`."""
-    weights = open_weights(path)
-    source = source_scope(weights)
-    if _STRIDES.get(source, 32) < _STRIDES.get(model, 8):
-        raise DataError(
-            f"{weights.path}: holds {source}, which is finer than {model}; a network "
-            "starts from the same stride or a coarser one"
-        )
-    layers = {_layer(name) for name in variables}
-    if unknown := sorted(set(new_layers) - layers):
-        raise DataError(f"unknown new layers {unknown}; {model} has {sorted(layers)}")
-    taken, initialized, wrong = {}, [], []
-    for name, variable in variables.items():
-        source_name = f"{source}/{name.split('/', 1)[1]}".lstrip("/")
-        shape, found = tuple(variable.shape), weights.shapes.get(source_name)
-        if found == shape:
-            taken[name] = source_name
-        elif _layer(name) in new_layers or _may_be_new(name, model, source, weights):
-            initialized.append(name)
-        elif found is None:
-            wrong.append(f"  {source_name}: missing, {list(shape)} wanted")
-        else:
-            wrong.append(f"  {source_name}: {list(found)} in the file, {list(shape)} wanted")
-    if wrong:
-        raise DataError(
-            f"{weights.path} does not fit {model}:\n"
-            + "\n".join(wrong)
-            + "\nname layers that shall start as initialized (new_layers, --new-layers), or change "
-            "the model's options to those of the checkpoint"
-        )
-    for name, value in {name: _read(weights, taken[name]) for name in taken}.items():
-        variables[name].assign(value)
-    unused = sorted(set(weights.shapes) - set(taken.values()))
-    return RestoreReport(weights.path, tuple(taken), tuple(initialized), tuple(unused))
-
-
-def _read(weights: Weights, name: str) -> np.ndarray:
+    Raises:
+        DataError: it cannot be read, or is not of finite floating point numbers.
+    """
     try:
         value = np.asarray(weights.read(name))
     except Exception as error:

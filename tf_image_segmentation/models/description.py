@@ -2,104 +2,166 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import warnings
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
-from tf_image_segmentation.models.registry import MODELS
+from tf_image_segmentation.models.registry import MODELS, ModelSpec
+from tf_image_segmentation.plugins import plugin_hash
+from tf_image_segmentation.registry import source_file
+from tf_image_segmentation.structs import read_json
 
-T = TypeVar("T")
-Color = tuple[int, int, int]
-
-_FULL_WIDTH = 512  # channels of conv5_3 in VGG-16, which tell a width best
+Intensity = Annotated[int, msgspec.Meta(ge=0, le=255)]
+Color = tuple[Intensity, Intensity, Intensity]
 
 
-@dataclass(frozen=True)
-class Description:
-    """What is needed to build the network of a checkpoint.
+class Classes(msgspec.Struct, frozen=True):
+    """What is kept of the dataset that a model was trained on; see `DatasetInfo`."""
+
+    class_names: tuple[str, ...] | None = None
+    palette: tuple[Color, ...] | None = None
+    ignore_label: int | None = None
+
+
+class PluginFile(msgspec.Struct, frozen=True):
+    """The plugin file that defined a model, and the SHA-256 of its content."""
+
+    file: str
+    sha256: str
+
+
+class Description(msgspec.Struct, frozen=True):
+    """What is needed to build the network of a checkpoint: the JSON beside it.
 
     Attributes:
-        model: "fcn_32s", "fcn_16s" or "fcn_8s".
+        model: name in the registry of models.
         num_classes: number of classes.
         compute_dtype: type of the convolutions that it was trained with.
         model_options: passed to the model function.
-        class_names: what the classes are, None for a checkpoint from elsewhere.
-        palette: their colors, RGB in 0..255; likewise.
+        dataset: what the classes are; empty for a checkpoint from elsewhere.
+        plugin: what defines the model, None for a built-in one.
     """
 
     model: str
-    num_classes: int
-    compute_dtype: str = "float32"
-    model_options: dict[str, Any] = field(default_factory=dict)
-    class_names: tuple[str, ...] | None = None
-    palette: tuple[Color, ...] | None = None
+    num_classes: Annotated[int, msgspec.Meta(ge=2)]
+    compute_dtype: Literal["float32", "bfloat16"] = "float32"
+    model_options: dict[str, Any] = msgspec.field(default_factory=dict)
+    dataset: Classes = msgspec.field(default_factory=Classes)
+    plugin: PluginFile | None = None
+
+    def __post_init__(self) -> None:
+        for kind in ("class_names", "palette"):
+            values = getattr(self.dataset, kind)
+            if values and len(values) != self.num_classes:
+                raise ValueError(
+                    f"dataset.{kind} has {len(values)} entries for num_classes {self.num_classes}"
+                )
+
+
+def description_path(prefix: Path) -> Path:
+    """Returns where the description of the checkpoint ``prefix`` lies."""
+    return Path(f"{prefix}.json")
+
+
+def read_description(path: Path) -> Description | None:
+    """Returns what was saved beside a checkpoint, None for a checkpoint from elsewhere.
+
+    Raises:
+        DataError: there is no checkpoint, or what lies beside it is no description.
+    """
+    file = description_path(checkpoints.resolve(path))
+    if not file.is_file():
+        return None
+    try:
+        return read_json(file, Description)
+    except DataError as error:
+        raise DataError(
+            f"{error}; correct this description, or delete it to go by the checkpoint's shapes"
+        ) from error
 
 
 def describe(path: str | Path) -> Description:
     """Describes the model of a checkpoint.
 
+    Warns if the plugin file that defines the model is not what it was when the model was saved.
+
     Raises:
-        DataError: there is no checkpoint, or it holds no FCN.
+        DataError: there is no checkpoint, it holds no model, or one that no registered function
+            defines.
     """
-    saved = checkpoints.read_description(Path(path))
-    if not saved:
+    saved = read_description(Path(path))
+    if saved is None:
         return _from_shapes(Path(path))
-    if saved.get("model") not in MODELS or "num_classes" not in saved:
+    if saved.model in MODELS:
+        _warn_of_changed_plugin(path, saved)
+    elif saved.plugin is not None:
         raise DataError(
-            f"{path}: the description beside it names no model of {sorted(MODELS)}; delete it to "
-            "go by the checkpoint's shapes"
+            f"{path}: holds {saved.model}, which is defined in {saved.plugin.file}; name that file "
+            "with --plugins"
         )
-    try:
-        dataset = saved.get("dataset", {})
-        names = _tuple_of(str, dataset.get("class_names"))
-        palette = _tuple_of(_color, dataset.get("palette"))
-    except (TypeError, ValueError, AttributeError) as error:
+    else:
         raise DataError(
-            f"{path}: the description beside it has unreadable classes ({error}); delete it to go "
-            "by the checkpoint's shapes"
-        ) from error
-    return Description(
-        model=saved["model"],
-        num_classes=saved["num_classes"],
-        compute_dtype=saved.get("compute_dtype", "float32"),
-        model_options=saved["model_options"],
-        class_names=names,
-        palette=palette,
-    )
+            f"{path}: is described as unknown model {saved.model!r}; choose from {sorted(MODELS)}, "
+            "name the file that defines it with --plugins, or delete the description to go by the "
+            "checkpoint's shapes"
+        )
+    return saved
 
 
-def _tuple_of(kind: Callable[[Any], T], values: Any) -> tuple[T, ...] | None:
-    return tuple(map(kind, values)) if values else None
+def plugin_of(spec: ModelSpec) -> PluginFile | None:
+    """Returns the file outside the package that registers a model, None if there is none."""
+    module = spec.function.__module__
+    digest, file = plugin_hash(module), source_file(module)
+    if digest is None or file is None or not spec.is_registered:
+        return None
+    return PluginFile(file.name, digest)
 
 
-def _color(values: Any) -> Color:
-    red, green, blue = map(int, values)
-    return red, green, blue
+def _warn_of_changed_plugin(path: str | Path, saved: Description) -> None:
+    if saved.plugin is None:
+        return
+    given = plugin_of(MODELS[saved.model])
+    digest = "no plugin file" if given is None else f"one of SHA-256 {given.sha256}"
+    if given is None or given.sha256 != saved.plugin.sha256:
+        warnings.warn(
+            f"{path}: {saved.model} was saved with a {saved.plugin.file} of SHA-256 "
+            f"{saved.plugin.sha256}; now {digest} defines it, so it may predict something else",
+            stacklevel=3,
+        )
 
 
 def _from_shapes(path: Path) -> Description:
     weights = checkpoints.open_weights(path)
-    scope = checkpoints.source_scope(weights)
-    if scope not in MODELS:
+    spec = _model_of(weights)
+    if spec.options_from_shapes is None:
         raise DataError(
-            f"{weights.path}: holds a VGG-16 classifier, not one of {', '.join(MODELS)}; train one "
-            "from it first"
+            f"{weights.path}: holds {spec.name}, but its shapes do not tell the options; put the "
+            f"description that was saved with it beside it, as {description_path(weights.path)}"
         )
-    vgg = f"{scope}/vgg_16"
+    scope = f"{spec.scope}/"
+    shapes = {n.removeprefix(scope): s for n, s in weights.shapes.items() if n.startswith(scope)}
     try:
-        *_, num_classes = weights.shapes[f"{vgg}/fc8/weights"]
-        width = weights.shapes[f"{vgg}/conv5/conv5_3/weights"][-1] / _FULL_WIDTH
-        fc6_kernel, _, _, fc_channels = weights.shapes[f"{vgg}/fc6/weights"]
+        num_classes, options = spec.options_from_shapes(shapes)
+        return Description(spec.name, num_classes, model_options=options)
     except KeyError as error:
         raise DataError(
-            f"{weights.path}: holds no {error.args[0]}, so it is no whole {scope}; give another one"
+            f"{weights.path}: holds no {scope}{error.args[0]}, so it is no whole {spec.name}; give "
+            "another one"
         ) from error
-    options = {
-        "width_multiplier": width,
-        "fc_channels": round(fc_channels / width),
-        "fc6_kernel": fc6_kernel,
-    }
-    return Description(scope, num_classes, model_options=options)
+    except (ValueError, IndexError, ZeroDivisionError) as error:
+        raise DataError(f"{weights.path}: has shapes that no {spec.name} has ({error})") from error
+
+
+def _model_of(weights: checkpoints.Weights) -> ModelSpec:
+    first_parts = {name.split("/")[0] for name in weights.shapes if "/" in name}
+    found = [MODELS[name] for name in MODELS if MODELS[name].scope in first_parts]
+    if not found:
+        held = ", ".join(sorted(first_parts)[:5]) or "nothing"
+        raise DataError(
+            f"{weights.path}: holds {held}, not one of {', '.join(MODELS)}; train one from it first"
+        )
+    return found[0]

@@ -14,10 +14,15 @@ import tensorflow as tf
 from tf_image_segmentation.models.convolution import product_conv2d
 from tf_image_segmentation.models.registry import check_images, register_model
 from tf_image_segmentation.models.upsampling import upsample_bilinear
-from tf_image_segmentation.models.vgg import RGB_MEAN, vgg_16
+from tf_image_segmentation.models.vgg import RGB_MEAN, options_from_shapes, vgg_16
 
 STRIDE_OF_FC8 = 32
 SKIP_FUSIONS = ("staged", "direct")
+_FIELDS: dict[str, Any] = {
+    "size_divisor": STRIDE_OF_FC8,
+    "pad_value": RGB_MEAN,
+    "options_from_shapes": options_from_shapes,
+}
 
 
 def _subtract_mean(images: tf.Tensor, compute_dtype: str) -> tf.Tensor:
@@ -56,8 +61,8 @@ def _fcn(
     images: tf.Tensor,
     num_classes: int,
     is_training: bool,
+    compute_dtype: str,
     skip_fusion: str = "staged",
-    compute_dtype: str = "float32",
     **vgg_options: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     if skip_fusion not in SKIP_FUSIONS:
@@ -76,9 +81,14 @@ def _fcn(
     return logits, {f"{name}/{layer}": output for layer, output in layers.items()}
 
 
-@register_model(size_divisor=STRIDE_OF_FC8, output_stride=32, pad_value=RGB_MEAN)
+@register_model(output_stride=32, starts_from={"vgg_16": ("fc8",)}, **_FIELDS)
 def fcn_32s(
-    images: tf.Tensor, num_classes: int, is_training: bool = False, **options: Any
+    images: tf.Tensor,
+    num_classes: int,
+    is_training: bool = False,
+    compute_dtype: str = "float32",
+    dropout_seed: tf.Tensor | None = None,
+    **options: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """FCN-32s: VGG-16's class scores at stride 32, upsampled by 32.
 
@@ -87,9 +97,10 @@ def fcn_32s(
             multiples of 32. The RGB mean is subtracted inside.
         num_classes: number of classes, 21 for PASCAL VOC.
         is_training: whether dropout is active.
-        **options: ``width_multiplier``, ``fc_channels``, ``fc6_kernel``, ``dropout_keep_prob``,
-            ``dropout_seed`` of `vgg_16`; ``compute_dtype``, the type that convolutions work in
-            ("float32" or "bfloat16"); ``skip_fusion`` of `fcn_16s`.
+        compute_dtype: type that convolutions compute in, "float32" or "bfloat16".
+        dropout_seed: of `vgg_16`.
+        **options: ``width_multiplier``, ``fc_channels``, ``fc6_kernel``, ``dropout_keep_prob`` of
+            `vgg_16`; ``skip_fusion`` of `fcn_16s`.
 
     Returns:
         ``logits``, float32 [batch, height, width, num_classes], and ``end_points``, the outputs of
@@ -98,12 +109,22 @@ def fcn_32s(
     Raises:
         ValueError: a side is known and not a multiple of 32.
     """
+    options |= {"compute_dtype": compute_dtype, "dropout_seed": dropout_seed}
     return _fcn("fcn_32s", (), images, num_classes, is_training, **options)
 
 
-@register_model(size_divisor=STRIDE_OF_FC8, output_stride=16, pad_value=RGB_MEAN)
+@register_model(
+    output_stride=16,
+    starts_from={"vgg_16": ("fc8", "pool4_fc"), "fcn_32s": ("pool4_fc",)},
+    **_FIELDS,
+)
 def fcn_16s(
-    images: tf.Tensor, num_classes: int, is_training: bool = False, **options: Any
+    images: tf.Tensor,
+    num_classes: int,
+    is_training: bool = False,
+    compute_dtype: str = "float32",
+    dropout_seed: tf.Tensor | None = None,
+    **options: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """FCN-16s: `fcn_32s` with the scores of pool4 added (layer ``pool4_fc``).
 
@@ -114,16 +135,31 @@ def fcn_16s(
 
     Arguments, results and errors otherwise as for `fcn_32s`.
     """
+    options |= {"compute_dtype": compute_dtype, "dropout_seed": dropout_seed}
     return _fcn("fcn_16s", (("pool4", 16),), images, num_classes, is_training, **options)
 
 
-@register_model(size_divisor=STRIDE_OF_FC8, output_stride=8, pad_value=RGB_MEAN)
+@register_model(
+    output_stride=8,
+    starts_from={
+        "vgg_16": ("fc8", "pool4_fc", "pool3_fc"),
+        "fcn_32s": ("pool4_fc", "pool3_fc"),
+        "fcn_16s": ("pool3_fc",),
+    },
+    **_FIELDS,
+)
 def fcn_8s(
-    images: tf.Tensor, num_classes: int, is_training: bool = False, **options: Any
+    images: tf.Tensor,
+    num_classes: int,
+    is_training: bool = False,
+    compute_dtype: str = "float32",
+    dropout_seed: tf.Tensor | None = None,
+    **options: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """FCN-8s: `fcn_16s` with the scores of pool3 added too (layer ``pool3_fc``).
 
     Arguments, results and errors as for `fcn_16s`.
     """
+    options |= {"compute_dtype": compute_dtype, "dropout_seed": dropout_seed}
     skips = (("pool4", 16), ("pool3", 8))
     return _fcn("fcn_8s", skips, images, num_classes, is_training, **options)

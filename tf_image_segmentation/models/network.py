@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
-from tf_image_segmentation.models.description import Color, describe
-from tf_image_segmentation.models.registry import MODELS, ModelFunction, check_images, spec_of
+from tf_image_segmentation.models.description import (
+    Color,
+    Description,
+    describe,
+    description_path,
+    plugin_of,
+)
+from tf_image_segmentation.models.registry import (
+    MODELS,
+    ModelFunction,
+    Shapes,
+    check_images,
+    spec_of,
+)
+from tf_image_segmentation.models.restoring import RestoreReport, restore
 
 COMPUTE_DTYPES = ("float32", "bfloat16")
 
@@ -42,16 +58,25 @@ class Network(tf.Module):
         model: ModelFunction,
         num_classes: int,
         compute_dtype: str = "float32",
+        *,
+        shapes: Shapes | None = None,
         **model_options: Any,
     ) -> None:
         """Creates the variables, in the current ``tf.distribute`` scope if there is one.
 
         Args:
-            model: ``fcn_32s``, ``fcn_16s``, ``fcn_8s``, or a slim function of the same form.
+            model: ``fcn_32s``, ``fcn_16s``, ``fcn_8s``, or a slim function of the same form; see
+                `register_model`.
             num_classes: number of classes, at least 2.
             compute_dtype: type of the convolutions, "float32" or "bfloat16"; variables, logits and
                 loss are float32 with both.
+            shapes: what the variables must have, by name; None takes all. A variable that has
+                another shape or is not there is refused before it takes memory.
             **model_options: passed to the model function, for example ``width_multiplier=0.25``.
+
+        Raises:
+            ValueError: an argument is out of bounds.
+            DataError: a variable does not fit ``shapes``, or the model takes no ``compute_dtype``.
         """
         super().__init__(name=getattr(model, "__name__", None))
         if compute_dtype not in COMPUTE_DTYPES:
@@ -63,12 +88,18 @@ class Network(tf.Module):
         self.model = model
         self.spec = spec_of(model)
         self.model_name = self.spec.name
+        if compute_dtype != "float32" and "compute_dtype" not in self.spec.keywords:
+            raise DataError(
+                f"{self.model_name} computes in float32 alone, because its function has no "
+                f"parameter compute_dtype; add one, or leave out {compute_dtype}"
+            )
         self.num_classes = num_classes
         self.compute_dtype = compute_dtype
         self.model_options = dict(model_options)
         self.class_names: tuple[str, ...] | None = None
         self.palette: tuple[Color, ...] | None = None
         self.variables_by_name: dict[str, tf.Variable] = {}
+        self._shapes = shapes
         # Tracing creates the variables; the sizes are unknown, so that one trace serves all.
         self._predict = tf.function(
             self._infer,
@@ -76,6 +107,7 @@ class Network(tf.Module):
             autograph=False,  # slim functions are graph code already
         )
         self._predict.get_concrete_function()
+        self._shapes = None
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, model: str | None = None) -> Network:
@@ -94,13 +126,9 @@ class Network(tf.Module):
         found = describe(path)
         if model not in (None, found.model):
             raise DataError(f"{path}: holds {found.model}, not {model}; leave out --model")
-        network = cls(
-            MODELS[found.model].function,
-            found.num_classes,
-            found.compute_dtype,
-            **found.model_options,
-        )
-        network.class_names, network.palette = found.class_names, found.palette
+        network = cls._described(found, checkpoints.open_weights(Path(path)))
+        network.class_names = found.dataset.class_names or None
+        network.palette = found.dataset.palette or None
         report = network.restore(path)
         if report.initialized:
             raise DataError(
@@ -109,16 +137,56 @@ class Network(tf.Module):
             )
         return network
 
+    @classmethod
+    def _described(cls, description: Description, weights: checkpoints.Weights) -> Network:
+        """Builds a network that fits a checkpoint, before it takes memory for one that does not."""
+        try:
+            return cls(
+                MODELS[description.model].function,
+                description.num_classes,
+                description.compute_dtype,
+                shapes=weights.shapes,
+                **description.model_options,
+            )
+        except (TypeError, ValueError, OverflowError, tf.errors.OpError) as error:
+            raise DataError(
+                f"{weights.path}: {description.model} of {description.num_classes} classes with "
+                f"options {description.model_options} does not fit it: {error}"
+            ) from error
+
+    @property
+    def trainable_variables_by_name(self) -> dict[str, tf.Variable]:
+        """The variables that gradients and weight decay go to; not moving averages."""
+        return {name: v for name, v in self.variables_by_name.items() if v.trainable}
+
     def _get_variable(
-        self, getter: Any, name: str, shape: Any, dtype: Any, initializer: Any, **_: Any
+        self,
+        getter: Any,
+        name: str,
+        shape: Any = None,
+        dtype: Any = tf.float32,
+        initializer: Any = None,
+        trainable: bool | None = None,
+        **_: Any,
     ) -> tf.Tensor | tf.Variable:
         if name not in self.variables_by_name:
+            value = _initial_value(initializer, shape)
+            self._check_shape(name, shape if callable(value) else value.shape)
             with tf.init_scope():
                 self.variables_by_name[name] = tf.Variable(
-                    lambda: initializer(shape, dtype=tf.float32), name=name, dtype=tf.float32
+                    value, trainable=trainable is not False, name=name, dtype=tf.float32
                 )
         variable = self.variables_by_name[name]
         return variable if dtype == tf.float32 else tf.cast(variable, dtype)
+
+    def _check_shape(self, name: str, shape: Any) -> None:
+        if self._shapes is None:
+            return
+        wanted, found = tf.TensorShape(shape).as_list(), self._shapes.get(name)
+        if found is None:
+            raise DataError(f"{name} is missing, {wanted} wanted")
+        if list(found) != wanted:
+            raise DataError(f"{name} is {list(found)} in the file, {wanted} wanted")
 
     def _call_model(self, images: tf.Tensor, is_training: bool, **options: Any) -> Any:
         with (
@@ -129,14 +197,9 @@ class Network(tf.Module):
         ):
             # tf-slim calls Keras layers by names that Keras has deprecated.
             warnings.filterwarnings("ignore", message=".*`layer\\.(apply|updates)`")
-            return self.model(
-                images,
-                self.num_classes,
-                is_training,
-                compute_dtype=self.compute_dtype,
-                **self.model_options,
-                **options,
-            )
+            options["compute_dtype"] = self.compute_dtype
+            taken = {name: options[name] for name in options if name in self.spec.keywords}
+            return self.model(images, self.num_classes, is_training, **self.model_options, **taken)
 
     def _infer(self, images: tf.Tensor) -> tf.Tensor:
         return self._call_model(images, is_training=False)[0]
@@ -151,12 +214,13 @@ class Network(tf.Module):
         """Returns the logits, float32 [batch, height, width, num_classes].
 
         Args:
-            images: [batch, height, width, 3], RGB, 0..255, any numeric dtype, sides of 32s.
+            images: [batch, height, width, 3], RGB, 0..255, any numeric dtype; height and width
+                multiples of ``spec.size_divisor``.
             is_training: whether dropout is active.
             dropout_seed: int32 [2]; with it, dropout follows from the seed alone.
 
         Raises:
-            ValueError: a side is not a multiple of 32; the message says what to pad to.
+            ValueError: a side is no such multiple; the message says what to pad to.
         """
         images = tf.convert_to_tensor(images)
         check_images(images.shape, self.spec.size_divisor)
@@ -174,17 +238,16 @@ class Network(tf.Module):
         )
         return infer(tf.convert_to_tensor(images))
 
-    def restore(
-        self, path: str | Path, new_layers: tuple[str, ...] = ()
-    ) -> checkpoints.RestoreReport:
+    def restore(self, path: str | Path, new_layers: tuple[str, ...] = ()) -> RestoreReport:
         """Fills the variables from a checkpoint; nothing is changed if anything is wrong.
 
         Args:
-            path: a slim VGG-16 checkpoint (either format), an FCN checkpoint of the same or a
-                coarser stride, a folder that holds checkpoints, or an ``.npz`` keyed by slim names.
+            path: a checkpoint of the same model, or of what ``spec.starts_from`` names: for the
+                FCNs, a slim VGG-16 (either format) or an FCN of a coarser stride. A folder means
+                its newest checkpoint; an ``.npz`` is keyed by slim names.
             new_layers: layers such as ``"fc6"`` that may stay as initialized, where the file lacks
-                them or has them in another shape. Skip layers that a coarser FCN lacks, and fc8 of
-                a VGG-16 for other classes or without fc8, need not be named.
+                them or has them in another shape. Those that ``spec.starts_from`` lists, such as
+                fc8 of a VGG-16 for other classes, need not be named.
 
         Returns:
             What was restored, what stayed as initialized, what the file holds besides.
@@ -193,9 +256,7 @@ class Network(tf.Module):
             DataError: the file is no such checkpoint, or variables are missing or of another
                 shape; the message lists all of them.
         """
-        return checkpoints.restore(
-            self.variables_by_name, self.model_name, Path(path), tuple(new_layers)
-        )
+        return restore(self.variables_by_name, self.spec, Path(path), tuple(new_layers))
 
     def save(self, path: str | Path, info: dict[str, Any] | None = None) -> None:
         """Writes a name-based checkpoint, and beside it ``<path>.json`` with the model's options.
@@ -206,12 +267,28 @@ class Network(tf.Module):
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        plugin = plugin_of(self.spec)
         description = {
             "model": self.model_name,
             "num_classes": self.num_classes,
             "compute_dtype": self.compute_dtype,
             "model_options": self.model_options,
+            **({} if plugin is None else {"plugin": msgspec.to_builtins(plugin)}),
             **(info or {}),
         }
-        checkpoints.description_path(path).write_text(json.dumps(description, indent=2) + "\n")
+        description_path(path).write_text(json.dumps(description, indent=2) + "\n")
         checkpoints.write(path, self.variables_by_name)
+
+
+def _initial_value(initializer: Any, shape: Any) -> Any:
+    """Returns the value of a new variable or a function that computes it, as v1 variables do."""
+    if inspect.isclass(initializer):
+        initializer = initializer()
+    if initializer is None:
+        initializer = tf.compat.v1.glorot_uniform_initializer()
+    if callable(initializer):
+        return lambda: initializer(shape, dtype=tf.float32)
+    constant = tf.get_static_value(initializer) if tf.is_tensor(initializer) else initializer
+    if constant is None:
+        raise ValueError(f"{initializer}: a variable starts from a constant or an initializer")
+    return np.asarray(constant, np.float32)

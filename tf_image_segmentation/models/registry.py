@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tf_image_segmentation.registry import Registry
 
 ModelFunction = Callable[..., Any]
+Shapes = Mapping[str, tuple[int, ...]]
 F = TypeVar("F", bound=ModelFunction)
 
 
@@ -24,7 +27,14 @@ class ModelSpec:
         output_stride: input pixels per position of the coarsest scores; it only describes.
         pad_value: RGB that images are padded with, in 0..255; the normalization inside should turn
             it into zeros.
-        scope: first part of the names of the model's variables.
+        scope: first part of the names of the model's variables, by default ``name``. Variables may
+            also do without it.
+        starts_from: what else than itself the model may start from: registered models, and
+            backbones by the first part of their variables' names (``"vgg_16"``). For each, the
+            layers that its checkpoints may lack or hold in another shape, such as a new head.
+        options_from_shapes: tells the number of classes and the options from a checkpoint that has
+            no description beside it. It takes shapes by name, without ``scope``, and may raise
+            KeyError. None: such a checkpoint cannot be opened without its options.
     """
 
     name: str
@@ -33,9 +43,25 @@ class ModelSpec:
     output_stride: int | None = None
     pad_value: tuple[float, float, float] = (0.0, 0.0, 0.0)
     scope: str = ""
+    starts_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    options_from_shapes: Callable[[Shapes], tuple[int, dict[str, Any]]] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scope", self.scope or self.name)
+        if self.size_divisor < 1:
+            raise ValueError(f"size_divisor must be at least 1, got {self.size_divisor}")
+        if len(self.pad_value) != 3:
+            raise ValueError(f"pad_value must be RGB, three numbers, got {self.pad_value}")
+
+    @functools.cached_property
+    def keywords(self) -> frozenset[str]:
+        """The parameters that the function names, without those that ``**options`` swallow."""
+        return frozenset(inspect.signature(self.function).parameters)
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether the registry knows the model by this spec."""
+        return self.name in MODELS and MODELS[self.name] is self
 
 
 MODELS: Registry[ModelSpec] = Registry("model", "tf_image_segmentation.models")
@@ -45,6 +71,19 @@ def register_model(function: F | None = None, **fields: Any) -> Any:
     """Registers the decorated slim function, by default under its own name.
 
     Use as ``@register_model`` or ``@register_model(size_divisor=32, ...)``.
+
+    The function is called as ``f(images, num_classes, is_training, **options)``, where options are
+    those of the recipe. Two more keywords are given to a function that names them as parameters:
+
+    - ``compute_dtype``, "float32" or "bfloat16": the type to compute in. Convolutions follow the
+      type of their input, so cast the normalized images to it and the logits back to float32. A
+      function without this parameter computes in float32 alone.
+    - ``dropout_seed``, int32 [2] or None: makes dropout follow from the seed alone, so that a
+      resumed run equals one that was never interrupted. Given in training only.
+
+    Variables that are created with ``trainable=False`` are saved, but get no gradients. Weight
+    decay applies to trainable variables called ``weights`` (of slim's convolutions), not to biases,
+    depthwise weights or batch normalization, as slim's recipes do for MobileNet.
 
     Args:
         function: the slim function.

@@ -10,10 +10,13 @@ Recognition", ICLR 2015, configuration D.
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 import tf_slim as slim
 
 from tf_image_segmentation.models.convolution import product_conv2d
+from tf_image_segmentation.models.registry import Shapes
 
 # The mean RGB of ImageNet that published VGG checkpoints were trained with, in 0..255.
 RGB_MEAN = (123.68, 116.78, 103.94)
@@ -91,3 +94,20 @@ def vgg_16(
         net = dropout(keep("fc7", net), 7)
         net = keep("fc8", product_conv2d(net, num_classes, 1, "fc8", activation_fn=None))
     return net, end_points
+
+
+def options_from_shapes(shapes: Shapes) -> tuple[int, dict[str, Any]]:
+    """Returns the number of classes and the options of `vgg_16` that give variables these shapes.
+
+    Raises:
+        KeyError: a layer that tells them is missing.
+    """
+    *_, num_classes = shapes["vgg_16/fc8/weights"]
+    width = shapes["vgg_16/conv5/conv5_3/weights"][-1] / _BLOCKS[-1][1]
+    fc6_kernel, _, _, fc_channels = shapes["vgg_16/fc6/weights"]
+    options = {
+        "width_multiplier": width,
+        "fc_channels": round(fc_channels / width),
+        "fc6_kernel": fc6_kernel,
+    }
+    return num_classes, options

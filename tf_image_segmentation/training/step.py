@@ -29,7 +29,7 @@ class TrainingStep:
         self._ignore_label, self._class_weights = ignore_label, weights
         self._weight_decay, self._seed = weight_decay, seed
         self._strategy = tf.distribute.get_strategy()
-        self._variables = list(network.variables_by_name.values())
+        self._variables = list(network.trainable_variables_by_name.values())
 
     def _replica_step(self, images: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
         context = tf.distribute.get_replica_context()
@@ -47,7 +47,11 @@ class TrainingStep:
                 lambda weight: context.all_reduce(tf.distribute.ReduceOp.SUM, weight),
             )
             if self._weight_decay:
-                loss += self._weight_decay * l2_penalty(self._network.variables_by_name) / replicas
+                loss += (
+                    self._weight_decay
+                    * l2_penalty(self._network.trainable_variables_by_name)
+                    / replicas
+                )
         gradients = tape.gradient(loss, self._variables)
         self._optimizer.apply(gradients, self._variables)
         return loss
