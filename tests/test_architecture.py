@@ -12,8 +12,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "tf_image_segmentation"
 FLOORS = [
     {"errors"},
-    {"atomic", "workers", "registry", "structs"},
+    {"atomic", "registry", "structs"},
     {"plugins"},
+    {"workers"},
     {"download"},
     {"datasets"},
     {"tfrecords", "models"},

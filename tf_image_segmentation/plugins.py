@@ -8,13 +8,16 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import Registry, source_file
 
 _PREFIX = "tf_image_segmentation_plugin_"
+_FILES: dict[str, Path] = {}  # by the name of the module, of the plugins that were loaded
 
 
 def load_plugins(paths: Iterable[str | Path]) -> None:
@@ -29,6 +32,28 @@ def load_plugins(paths: Iterable[str | Path]) -> None:
     """
     for path in paths:
         _load(Path(path))
+
+
+def loaded_plugins() -> dict[str, Path]:
+    """Returns the file of each plugin that was loaded, by the name of its module."""
+    return dict(_FILES)
+
+
+def make_importable(plugins: Mapping[str, Path]) -> None:
+    """Lets this process import what `loaded_plugins` returned in its parent, when it is needed.
+
+    Functions that come from a parent by pickle say in which module they are.
+    """
+    sys.meta_path.append(_PluginFinder(plugins))
+
+
+class _PluginFinder(MetaPathFinder):
+    def __init__(self, plugins: Mapping[str, Path]) -> None:
+        self._plugins = plugins
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
+        file = self._plugins.get(fullname)
+        return importlib.util.spec_from_file_location(fullname, file) if file else None
 
 
 def plugin_hash(module: str) -> str | None:
@@ -64,3 +89,4 @@ def _load(path: Path) -> None:
             f"{path}: registers nothing; decorate its functions with register_model, "
             "register_loss, register_augmentation, register_metric or register_dataset"
         )
+    _FILES[name] = path

@@ -12,13 +12,15 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.plugins import loaded_plugins, make_importable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,7 +49,9 @@ def map_in_order(
         return
     # "spawn": a forked child of a process that has loaded TensorFlow may hang.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start, initargs=(loaded_plugins(),)
+    )
     try:
         yield from (_result_of(future.result) for future in _window(pool, items, function, workers))
     except BrokenProcessPool as error:
@@ -92,6 +96,11 @@ def _result_of(function: Callable[[], Result]) -> Result | DataError:
         return function()
     except DataError as error:
         return error
+
+
+def _start(plugins: Mapping[str, Path]) -> None:
+    make_importable(plugins)
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

@@ -121,7 +121,7 @@ def test_archives_of_one_set_do_not_collide(name):
 def test_unknown_split_is_refused_with_the_choices(name, tmp_path):
     dataset = get_dataset(name)
     with pytest.raises(DataError) as caught:
-        list(dataset.samples(tmp_path, "no such split"))
+        list(dataset.open(tmp_path).splits["no such split"])
     assert "unknown split 'no such split'" in str(caught.value)
     for split in dataset.info.splits:
         assert repr(split) in str(caught.value)
@@ -132,8 +132,7 @@ def test_unknown_split_is_refused_with_the_choices(name, tmp_path):
 def test_an_empty_folder_is_never_an_empty_data_set(name, below, tmp_path):
     dataset = get_dataset(name)
     try:
-        info = dataset.describe(tmp_path / below)
-        found = {split: list(dataset.samples(tmp_path / below, split)) for split in info.splits}
+        found = dict(dataset.open(tmp_path / below).splits)
     except DataError as error:
         assert str(tmp_path) in str(error)
         return

@@ -56,18 +56,18 @@ def change(path, **fields):
 
 
 def mask(root):
-    (sample,) = COCO.samples(root, "train")
-    return read_sample(sample, COCO.describe(root)).mask
+    (sample,) = COCO.open(root).splits["train"]
+    return read_sample(sample, COCO.open(root).info).mask
 
 
 def test_classes_are_background_and_the_categories_by_id(tmp_path):
     write(tmp_path, [])
     write(tmp_path, [], "instances_val2017", "other.jpg", "val2017")
     (tmp_path / "annotations/captions_train2017.json").write_text("{}")
-    info = COCO.describe(tmp_path)
+    info = COCO.open(tmp_path).info
     assert info.class_names == ("background", "cat", "dog")
     assert (info.splits, info.ignore_label) == ({"train": 1, "val": 1}, 255)
-    (sample,) = COCO.samples(tmp_path, "val")
+    (sample,) = COCO.open(tmp_path).splits["val"]
     assert sample.image_id == "other"
     assert not missing_files([sample])
     assert not mask(tmp_path).any(), "an image without annotations is background"
@@ -75,13 +75,13 @@ def test_classes_are_background_and_the_categories_by_id(tmp_path):
     with pytest.raises(
         DataError, match=r"instances_val2017\.json and val\.json are both of the split"
     ):
-        COCO.describe(tmp_path)
+        COCO.open(tmp_path)
 
 
 def test_a_category_called_background_is_class_0(tmp_path):
     path = write(tmp_path, [annotation(1, SQUARE, 9), annotation(2, runs(0, 1, 29), 4)])
     change(path, categories=[{"id": 4, "name": "cat"}, {"id": 9, "name": "background"}])
-    assert COCO.describe(tmp_path).class_names == ("background", "cat")
+    assert COCO.open(tmp_path).info.class_names == ("background", "cat")
     expected = np.zeros((HEIGHT, WIDTH))
     expected[0, 0] = 1
     np.testing.assert_array_equal(mask(tmp_path), expected)
@@ -263,7 +263,7 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path, fields, words):
     path = write(tmp_path, [])
     change(path, **fields)
     with pytest.raises(DataError, match=r"instances_train2017\.json: .*" + words):
-        COCO.describe(tmp_path)
+        COCO.open(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_what_is_no_json_is_refused(tmp_path, content, words):
     path = write(tmp_path, [])
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"instances_train2017\.json: " + words):
-        COCO.describe(tmp_path)
+        COCO.open(tmp_path)
 
 
 def test_files_too_large_to_parse_are_refused(tmp_path, monkeypatch):
@@ -298,46 +298,61 @@ def test_images_outside_the_folder_are_refused(tmp_path, name):
     path = write(tmp_path, [])
     change(path, images=[ENTRY | {"file_name": name}])
     with pytest.raises(DataError, match=r"instances_train2017\.json: .*only files below"):
-        COCO.samples(tmp_path, "train")
+        COCO.open(tmp_path)
 
 
 @pytest.mark.parametrize("folder", ["train", "images/train2017", "images/train", "images"])
 def test_where_images_may_lie(tmp_path, folder):
     write(tmp_path, [], folder=folder)
-    (sample,) = COCO.samples(tmp_path, "train")
+    (sample,) = COCO.open(tmp_path).splits["train"]
     assert sample.image == tmp_path / folder / "photo.jpg"
 
 
 def test_images_that_no_file_lists_are_said(tmp_path, caplog):
     write(tmp_path, [])
-    COCO.describe(tmp_path)
+    COCO.open(tmp_path)
     assert not caplog.text
     Image.new("RGB", (4, 4)).save(tmp_path / "train2017" / "more.png")
-    COCO.describe(tmp_path)
+    COCO.open(tmp_path)
     assert "named by no file of annotations and are left out: more.png" in caplog.text
 
 
 def test_splits_and_folders(tmp_path):
     write(tmp_path, [], "day", folder="elsewhere")
     with pytest.raises(DataError, match=r"no folder of the images of day\.json; it may be day,"):
-        COCO.samples(tmp_path, "day")
+        COCO.open(tmp_path)
+    write(tmp_path, [], "day", folder="day")
     with pytest.raises(DataError, match=r"unknown split 'train'; choose from \['day'\]"):
-        COCO.samples(tmp_path, "train")
-    path = write(tmp_path, [], "night")
+        COCO.open(tmp_path).splits["train"]
+    path = write(tmp_path, [], "night", folder="night")
     change(path, categories=[{"id": 3, "name": "cat"}, {"id": 7, "name": "wolf"}])
     with pytest.raises(DataError, match="day and night differ in their categories: 7 dog, 7 wolf"):
-        COCO.describe(tmp_path)
+        COCO.open(tmp_path)
     write(tmp_path, [], "instances_train2014")
     write(tmp_path, [], "instances_train2017")
     with pytest.raises(DataError, match=r"train2014\.json and instances_train2017\.json are both"):
-        COCO.describe(tmp_path)
+        COCO.open(tmp_path)
 
 
 def test_more_categories_than_eight_bits_hold_are_refused(tmp_path):
     path = write(tmp_path, [])
     change(path, categories=[{"id": n, "name": str(n)} for n in range(255)])
     with pytest.raises(DataError, match="has 256 classes; masks are stored in 8 bits"):
-        COCO.describe(tmp_path)
+        COCO.open(tmp_path)
+
+
+def test_each_file_of_annotations_is_read_once(tmp_path, monkeypatch):
+    drawn = [annotation(1, runs(0, 30))]
+    paths = [write(tmp_path, drawn, split, folder=split) for split in ("train", "val")]
+    read = []
+    monkeypatch.setattr(
+        "tf_image_segmentation.datasets.custom.coco.read_coco",
+        lambda path: read.append(path) or coco_file.read_coco(path),
+    )
+    info, splits = COCO.open(tmp_path)
+    for (sample,) in splits.values():
+        assert read_sample(sample, info).mask.min() == 1
+    assert read == paths
 
 
 def test_polygons_without_pycocotools(tmp_path, monkeypatch):
@@ -353,7 +368,7 @@ def test_polygons_without_pycocotools(tmp_path, monkeypatch):
     assert mask(tmp_path).min() == 1, "run lengths do not need it"
     write(tmp_path, [annotation(1, SQUARE)])
     with pytest.raises(DataError, match="need pycocotools: pip install pycocotools"):
-        COCO.samples(tmp_path, "train")
+        COCO.open(tmp_path)
 
 
 def test_images_beyond_the_limit_of_pixels_are_refused():

@@ -44,30 +44,30 @@ def write(root, text, name="dataset.csv"):
 )
 def test_pairs_as_programs_write_them(root, text):
     write(root, text)
-    info = CSV.describe(root)
+    info = CSV.open(root).info
     assert info.splits == {"train": 2, "val": 1}
-    found = list(CSV.samples(root, "train"))
+    found = list(CSV.open(root).splits["train"])
     assert [sample.image_id for sample in found] == ["photos/a, left", "ä/c"]
     assert [sample.mask.name for sample in found] == ["0.png", "2.png"]
-    (sample,) = CSV.samples(root, "val")
+    (sample,) = CSV.open(root).splits["val"]
     np.testing.assert_array_equal(read_sample(sample, info).mask, np.ones((2, 3)))
 
 
 def test_the_file_itself_may_be_the_root_and_columns_may_be_absent(root):
     write(root, "image,mask,id\nä/c.png,labels/2.png,7\nphotos/b.tif,labels/1.png,\n", "pairs.csv")
-    assert CSV.describe(root / "pairs.csv").splits == {"train": 2}
-    found = list(CSV.samples(root / "pairs.csv", "train"))
+    assert CSV.open(root / "pairs.csv").info.splits == {"train": 2}
+    found = list(CSV.open(root / "pairs.csv").splits["train"])
     assert [sample.image_id for sample in found] == ["7", "photos/b"]
     with pytest.raises(DataError, match=r"dataset\.csv: missing; make it, .*'image,mask,split'"):
-        CSV.describe(root)
+        CSV.open(root)
     with pytest.raises(DataError, match=r"unknown split 'val'; choose from \['train'\]"):
-        CSV.samples(root / "pairs.csv", "val")
+        CSV.open(root / "pairs.csv").splits["val"]
 
 
 # fault 20
 def test_missing_files_are_all_reported(root):
     write(root, "image,mask\nä/c.png,gone.png\nlost.jpg,labels/1.png\n")
-    assert list(missing_files(CSV.samples(root, "train"))) == ["ä/c", "lost"]
+    assert list(missing_files(CSV.open(root).splits["train"])) == ["ä/c", "lost"]
 
 
 # fault 22, 24
@@ -94,7 +94,7 @@ def test_what_is_wrong_is_said_with_its_line(root, lines, words):
     header = "image,mask,split\n" if lines.split("\n")[0].count(",") == 2 else "image,mask\n"
     write(root, header + lines)
     with pytest.raises(DataError, match=r"dataset\.csv: .*" + words):
-        CSV.describe(root)
+        CSV.open(root)
 
 
 # fault 24
@@ -104,4 +104,4 @@ def test_links_that_leave_the_folder_are_refused(root, tmp_path_factory):
     (root / "link.png").symlink_to(elsewhere)
     write(root, "image,mask\nlink.png,labels/0.png\n")
     with pytest.raises(DataError, match=r"line 2: .*is a link that leaves the folder"):
-        CSV.describe(root)
+        CSV.open(root)

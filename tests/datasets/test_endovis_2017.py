@@ -46,7 +46,7 @@ TASKS = ("binary", "parts", "type")
 def classes(name: str, split: str, root, number: int = 0) -> list[str]:
     """Names of the classes of a frame's pixels."""
     dataset = get_dataset(name)
-    sample = list(dataset.samples(root, split))[number]
+    sample = list(dataset.open(root).splits[split])[number]
     return [dataset.info.class_names[i] for i in read_sample(sample, dataset.info).mask.ravel()]
 
 
@@ -105,7 +105,7 @@ def test_types_of_all_folders():
 @pytest.mark.parametrize("task", TASKS)
 def test_whole_videos_make_the_splits(root, task):
     dataset = get_dataset(f"endovis_2017_{task}")
-    train, val = (list(dataset.samples(root, split)) for split in ("train", "val"))
+    train, val = (list(dataset.open(root).splits[split]) for split in ("train", "val"))
     assert [sample.image_id for sample in val] == [
         f"dataset_{video}_frame00{frame}" for video in (1, 3) for frame in (0, 1)
     ]
@@ -161,31 +161,31 @@ def test_masks_that_are_missing_are_reported(root):
     right = "ground_truth/Right_Large_Needle_Driver_labels"
     (video / right / "frame001.png").unlink()
     (video / "left_frames/frame000.png").unlink()
-    missing = missing_files(get_dataset("endovis_2017_binary").samples(root, "val"))
+    missing = missing_files(get_dataset("endovis_2017_binary").open(root).splits["val"])
     assert missing["dataset_3_frame001"].endswith(f"{right}/frame001.png: missing")
     assert missing["dataset_3_frame000"].endswith("left_frames/frame000.png: missing")
 
 
 # fault 28
 def test_folders_that_are_missing_or_unknown_are_said(root):
-    samples = get_dataset("endovis_2017_parts").samples
+    dataset = get_dataset("endovis_2017_parts")
     with pytest.raises(DataError, match="unknown split 'test'"):
-        samples(root, "test")
+        dataset.open(root).splits["test"]
     video = root / "instrument_1_4_training/instrument_dataset_1"
     (video / "ground_truth/Suction_labels").mkdir()
     with pytest.raises(DataError, match="Suction_labels: is the folder of no known instrument"):
-        samples(root, "val")
+        dataset.open(root).splits["val"]
     (video / "ground_truth").rename(video / "truth")
     with pytest.raises(DataError, match="ground_truth: there is no such folder"):
-        samples(root, "val")
+        dataset.open(root).splits["val"]
     video.rename(video.with_name("video_1"))
     with pytest.raises(DataError, match="has no instrument_dataset_1; give the folder"):
-        samples(root, "val")
+        dataset.open(root).splits["val"]
 
 
 def test_masks_of_different_sizes_are_refused(root):
     dataset = get_dataset("endovis_2017_binary")
-    sample = next(dataset.samples(root, "val"))
+    sample = dataset.open(root).splits["val"][0]
     Image.new("L", (5, 1)).save(sample.extra_files[0])
     with pytest.raises(DataError, match=r"has 1 x 5 pixels .* has 1 x 6; unpack them again"):
         read_sample(sample, dataset.info)
@@ -195,6 +195,6 @@ def test_image_is_that_of_the_left_camera(root):
     path = root / "instrument_1_4_training/instrument_dataset_1/left_frames/frame000.png"
     Image.new("RGB", (6, 1), (1, 2, 3)).save(path)
     dataset = get_dataset("endovis_2017_binary")
-    checked = read_sample(next(dataset.samples(root, "val")), dataset.info)
+    checked = read_sample(dataset.open(root).splits["val"][0], dataset.info)
     stored = np.asarray(Image.open(io.BytesIO(checked.encoded_image)))
     assert stored.tolist() == [[[1, 2, 3]] * 6]

@@ -48,18 +48,18 @@ def flat(root):
 
 
 def ids(root, split):
-    return [sample.image_id for sample in FOLDER.samples(root, split)]
+    return [sample.image_id for sample in FOLDER.open(root).splits[split]]
 
 
 # fault 23, 25 and 26
 def test_subfolders_are_splits(in_subfolders):
     for litter in (".DS_Store", "._b.jpg", "Thumbs.db"):
         (in_subfolders / "images/train" / litter).touch()
-    info = FOLDER.describe(in_subfolders)
+    info = FOLDER.open(in_subfolders).info
     assert info.splits == {"train": 2, "val": 1}
     assert info.class_names == ("wall", "window", "door")
     assert ids(in_subfolders, "train") == ["b", "ä 1"]
-    (sample,) = FOLDER.samples(in_subfolders, "val")
+    (sample,) = FOLDER.open(in_subfolders).splits["val"]
     np.testing.assert_array_equal(read_sample(sample, info).mask, IDS)
 
 
@@ -68,43 +68,43 @@ def test_lists_are_splits_and_keep_their_order(flat):
     (flat / "train.txt").write_bytes("\ufeffc\r\n\r\na.jpg\r\n".encode())
     (flat / "val.txt").write_text("b\n")
     (flat / "README.txt").write_text("not a list\n")
-    assert FOLDER.describe(flat).splits == {"train": 2, "val": 1}
+    assert FOLDER.open(flat).info.splits == {"train": 2, "val": 1}
     assert ids(flat, "train") == ["c", "a"]
-    assert not missing_files(FOLDER.samples(flat, "train"))
+    assert not missing_files(FOLDER.open(flat).splits["train"])
 
 
 def test_without_either_all_is_for_training(flat):
-    assert FOLDER.describe(flat).splits == {"train": 3}
+    assert FOLDER.open(flat).info.splits == {"train": 3}
     with pytest.raises(DataError, match=r"unknown split 'val'; choose from \['train'\]"):
-        FOLDER.samples(flat, "val")
+        FOLDER.open(flat).splits["val"]
 
 
 def test_only_one_way_of_splitting_at_once(in_subfolders):
     (in_subfolders / "val.txt").write_text("b\n")
     with pytest.raises(DataError, match=r"has the subfolder train and beside it val\.txt; splits"):
-        FOLDER.describe(in_subfolders)
+        FOLDER.open(in_subfolders)
     (in_subfolders / "val.txt").unlink()
     write_pair(in_subfolders, "z")
     with pytest.raises(DataError, match=r"subfolder train and beside it images/z\.jpg"):
-        FOLDER.describe(in_subfolders)
+        FOLDER.open(in_subfolders)
 
 
 # fault 22
 def test_an_id_in_two_splits_is_refused(in_subfolders):
     write_pair(in_subfolders, "b", "val")
     with pytest.raises(DataError, match=r"listed twice: b \(in train and val\)"):
-        FOLDER.describe(in_subfolders)
+        FOLDER.open(in_subfolders)
 
 
 # fault 22
 def test_names_that_differ_in_the_extension_alone_are_refused(flat):
     write_pair(flat, "a", image_suffix=".png")
     with pytest.raises(DataError, match=r"images: holds a\.jpg and a\.png, whose names differ"):
-        FOLDER.describe(flat)
+        FOLDER.open(flat)
     (flat / "images/a.png").unlink()
     (flat / "train.txt").write_text("b\nb.jpg\n")
     with pytest.raises(DataError, match=r"train\.txt: lists 'b' twice"):
-        FOLDER.describe(flat)
+        FOLDER.open(flat)
 
 
 # fault 20
@@ -116,7 +116,7 @@ def test_every_file_without_its_partner_is_reported(layout, request):
     write_pair(root, "y", place)
     (root / f"masks/{place}x.png").unlink()
     (root / f"images/{place}y.jpg").unlink()
-    missing = missing_files(FOLDER.samples(root, "train"))
+    missing = missing_files(FOLDER.open(root).splits["train"])
     assert missing == {
         "x": f"{root}/masks/{place}x.png: missing",
         "y": f"{root}/images/{place}y.jpg: missing",
@@ -129,19 +129,19 @@ def test_masks_of_other_names_are_said_once(in_subfolders):
     with pytest.raises(
         DataError, match=r"no mask of the split train has the name of an image, .*_mask"
     ):
-        FOLDER.describe(in_subfolders)
+        FOLDER.open(in_subfolders)
 
 
 # fault 20 and 24
 def test_lists_name_files_that_are_missing_or_elsewhere(flat):
     (flat / "train.txt").write_text("a\ngone\n")
-    missing = missing_files(FOLDER.samples(flat, "train"))
+    missing = missing_files(FOLDER.open(flat).splits["train"])
     assert missing["gone"].endswith(
         "images/gone.jpg: missing, " + f"{flat}/masks/gone.png: missing"
     )
     (flat / "train.txt").write_text("a\n../../secret\n")
     with pytest.raises(DataError, match="would leave the folder"):
-        FOLDER.samples(flat, "train")
+        FOLDER.open(flat).splits["train"]
 
 
 # fault 24
@@ -149,43 +149,43 @@ def test_folders_may_be_links_but_files_may_not_lead_out(in_subfolders, tmp_path
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (in_subfolders / "images").rename(elsewhere / "images")
     (in_subfolders / "images").symlink_to(elsewhere / "images")
-    assert not missing_files(FOLDER.samples(in_subfolders, "train"))
+    assert not missing_files(FOLDER.open(in_subfolders).splits["train"])
     (elsewhere / "x.jpg").touch()
     (elsewhere / "images/val/x.jpg").symlink_to(elsewhere / "x.jpg")
     with pytest.raises(DataError, match=r"val/x\.jpg: is a link that leaves the folder"):
-        FOLDER.describe(in_subfolders)
+        FOLDER.open(in_subfolders)
 
 
 def test_what_would_not_be_read_is_said(in_subfolders):
     (in_subfolders / "images/train/new.webp").touch()
     with pytest.raises(DataError, match=r"train/new\.webp: only files of the types \.jpg"):
-        FOLDER.describe(in_subfolders)
+        FOLDER.open(in_subfolders)
     (in_subfolders / "images/train/new.webp").unlink()
     (in_subfolders / "images/val/berlin").mkdir()
     with pytest.raises(DataError, match=r"val/berlin: only files .* one level of subfolders"):
-        FOLDER.describe(in_subfolders)
+        FOLDER.open(in_subfolders)
     with pytest.raises(DataError, match="images: there is no such folder"):
-        FOLDER.describe(in_subfolders / "elsewhere")
+        FOLDER.open(in_subfolders / "elsewhere")
 
 
 def test_what_lists_leave_out_is_logged(flat, caplog):
     (flat / "train.txt").write_text("a\n")
-    assert FOLDER.describe(flat).splits == {"train": 1}
+    assert FOLDER.open(flat).info.splits == {"train": 1}
     assert "2 files are in none of the lists train.txt and are left out: b, c" in caplog.text
     (flat / "Validation.TXT").write_text("b\nc\n")
     caplog.clear()
-    assert FOLDER.describe(flat).splits == {"Validation": 2, "train": 1}
+    assert FOLDER.open(flat).info.splits == {"Validation": 2, "train": 1}
     assert not caplog.text
 
 
 def test_subfolders_that_fit_to_nothing_are_named(in_subfolders):
     (in_subfolders / "images/test").mkdir()
     with pytest.raises(DataError, match="images/test: is empty, though a subfolder is a split"):
-        FOLDER.describe(in_subfolders)
+        FOLDER.open(in_subfolders)
     (in_subfolders / "images/test").rmdir()
     (in_subfolders / "images/val").rename(in_subfolders / "images/Val")
     with pytest.raises(DataError, match="Val and val, whose names differ in case alone"):
-        FOLDER.describe(in_subfolders)
+        FOLDER.open(in_subfolders)
 
 
 def test_tiff_images_of_sixteen_bits_and_other_mask_formats(root):
@@ -193,8 +193,8 @@ def test_tiff_images_of_sixteen_bits_and_other_mask_formats(root):
     for suffix in (".tif", ".png"):
         write_pair(root, "deep", image_suffix=suffix, mask_suffix=".bmp")
         Image.fromarray(values).save(root / f"images/deep{suffix}")
-        (sample,) = FOLDER.samples(root, "train")
-        info = FOLDER.describe(root)
+        (sample,) = FOLDER.open(root).splits["train"]
+        info = FOLDER.open(root).info
         with pytest.raises(DataError, match="16-bit image; give intensity_range"):
             read_sample(sample, info)
         checked = read_sample(sample, info, intensity_range=(1000, 2000))
@@ -209,8 +209,8 @@ def test_jpeg_masks_are_read_by_threshold_alone(root):
     (root / "classes.csv").write_text("name\nground\ncrack\n")
     black_and_white = np.kron(np.eye(2, dtype=np.uint8), np.full((8, 8), 255, np.uint8))
     write_pair(root, "a", mask=black_and_white, mask_suffix=".jpg")
-    (sample,) = FOLDER.samples(root, "train")
-    info = FOLDER.describe(root)
+    (sample,) = FOLDER.open(root).splits["train"]
+    info = FOLDER.open(root).info
     with pytest.raises(DataError, match=r"is a JPEG.*mask_encoding='threshold_128'"):
         read_sample(sample, info)
     checked = read_sample(sample, replace(info, mask_encoding="threshold_128"))

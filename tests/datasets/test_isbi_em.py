@@ -53,7 +53,7 @@ def test_slices_in_order_of_depth(layout, request):
 
 
 def test_splits_are_those_described(slices):
-    for split, size in get_dataset("isbi_em").describe(slices).splits.items():
+    for split, size in get_dataset("isbi_em").open(slices).info.splits.items():
         assert len(list(samples(slices, split))) == size
     with pytest.raises(DataError, match="unknown split 'test'"):
         samples(slices, "test")

@@ -82,7 +82,7 @@ def test_archives_unpack_to_the_folders_that_are_read(name):
 def test_images_and_masks_are_paired_and_other_files_passed_over(root, name):
     dataset = get_dataset(name)
     for split, (image, mask) in FILES[name].items():
-        (sample,) = dataset.samples(root, split)
+        (sample,) = dataset.open(root).splits[split]
         assert (sample.image, sample.mask) == (root / image, root / mask)
         assert sample.image_id == sample.image.stem
         assert not missing_files([sample])
@@ -94,26 +94,26 @@ def test_one_split_is_enough(root, name):
     for split in ("val", "test"):
         for path in FILES[name][split]:
             (root / path).parent.rename(root / f"elsewhere {split} {path[-3:]}")
-    assert len(list(get_dataset(name).samples(root, "train"))) == 1
+    assert len(list(get_dataset(name).open(root).splits["train"])) == 1
     with pytest.raises(DataError, match=r"Validation_.*: there is no such folder"):
-        get_dataset(name).samples(root, "val")
+        get_dataset(name).open(root).splits["val"]
 
 
 # fault 20, 22 and 28
 def test_what_is_missing_or_twice_is_said(root, name):
-    samples = get_dataset(name).samples
+    dataset = get_dataset(name)
     mask, other_mask = (root / FILES[name][split][1] for split in ("train", "val"))
     (mask.parent / "ISIC_0000001_segmentation.png").touch()
-    assert list(missing_files(samples(root, "train"))) == ["ISIC_0000001"]
+    assert list(missing_files(dataset.open(root).splits["train"])) == ["ISIC_0000001"]
     (other_mask.parent / mask.name).touch()
     with pytest.raises(DataError, match=r"ISIC_0000000 \(in train and val\)"):
-        samples(root, "train")
+        dataset.open(root).splits["train"]
     with pytest.raises(DataError, match="unknown split 'dev'"):
-        samples(root, "dev")
+        dataset.open(root).splits["dev"]
 
 
 def test_empty_folders_are_refused(root, name):
     for path in FILES[name]["train"]:
         (root / path).unlink()
     with pytest.raises(DataError, match=r"Training_\w+: holds no images; unpack it again"):
-        get_dataset(name).samples(root, "train")
+        get_dataset(name).open(root).splits["train"]

@@ -11,6 +11,7 @@ import skimage.morphology
 from PIL import Image
 
 from tf_image_segmentation.datasets import get_dataset
+from tf_image_segmentation.datasets.custom import labelme_file
 from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.errors import DataError
@@ -41,8 +42,8 @@ def write(root, name, shapes, size=(HEIGHT, WIDTH), **more):
 
 
 def mask(root):
-    (sample,) = LABELME.samples(root, "train")
-    return read_sample(sample, LABELME.describe(root)).mask
+    (sample,) = LABELME.open(root).splits["train"]
+    return read_sample(sample, LABELME.open(root).info).mask
 
 
 def png(values):
@@ -62,7 +63,7 @@ def test_later_shapes_lie_over_earlier_ones(tmp_path):
             shape("_background_", "rectangle", (3, 2), (3, 2)),
         ],
     )
-    info = LABELME.describe(tmp_path)
+    info = LABELME.open(tmp_path).info
     assert info.class_names == ("background", "car", "tree")
     assert (info.ignore_label, info.splits) == (255, {"train": 1})
     np.testing.assert_array_equal(
@@ -80,8 +81,8 @@ def test_later_shapes_lie_over_earlier_ones(tmp_path):
 def test_a_mask_may_be_background_and_ignored_alone(tmp_path):
     write(tmp_path, "b", [shape("x", "rectangle", (0, 0), (0, 0))])
     write(tmp_path, "a", [shape("__ignore__", "rectangle", (0, 0), (5, 3))])
-    sample = next(iter(LABELME.samples(tmp_path, "train")))
-    checked = read_sample(sample, LABELME.describe(tmp_path))
+    sample = next(iter(LABELME.open(tmp_path).splits["train"]))
+    checked = read_sample(sample, LABELME.open(tmp_path).info)
     assert checked.mask[:, 0].tolist() == [255, 255, 255, 255, 0]
 
 
@@ -125,7 +126,7 @@ def test_classes_in_the_order_of_their_file(tmp_path):
     (tmp_path / "classes.csv").write_text(
         "name,color\nbackground,#000000\ndog,#00ff00\ncat,#ff0000\n"
     )
-    info = LABELME.describe(tmp_path)
+    info = LABELME.open(tmp_path).info
     assert info.class_names == ("background", "dog", "cat")
     assert info.palette[1] == (0, 255, 0)
     assert mask(tmp_path)[0, 0] == 2
@@ -133,7 +134,7 @@ def test_classes_in_the_order_of_their_file(tmp_path):
     assert mask(tmp_path).ravel()[:2].tolist() == [0, 1]
     (tmp_path / "classes.csv").write_text("name\ndog\ncat\n")
     with pytest.raises(DataError, match=r"classes\.csv: has no row 'background'"):
-        LABELME.describe(tmp_path)
+        LABELME.open(tmp_path)
 
 
 def test_all_unknown_labels_are_listed(tmp_path):
@@ -143,27 +144,44 @@ def test_all_unknown_labels_are_listed(tmp_path):
         )
     (tmp_path / "classes.csv").write_text("name\nbackground\nb\n")
     with pytest.raises(DataError, match=r"files have: 'Cat' \(in 2 files\), 'a' \(in 1"):
-        LABELME.describe(tmp_path)
+        LABELME.open(tmp_path)
 
 
 def test_labels_that_differ_in_case_alone_are_an_error_without_a_list(tmp_path):
     write(tmp_path, "a", [shape("car", "rectangle", (0, 0), (1, 1))])
     write(tmp_path, "b", [shape("Car", "rectangle", (0, 0), (1, 1))])
     with pytest.raises(DataError, match="has the labels 'Car' and 'car', which differ in case"):
-        LABELME.describe(tmp_path)
+        LABELME.open(tmp_path)
     (tmp_path / "classes.csv").write_text("name\nbackground\ncar\n")
     with pytest.raises(DataError, match=r"lacks labels that files have: 'Car' \(in 1 files\)"):
-        LABELME.describe(tmp_path)
+        LABELME.open(tmp_path)
 
 
 def test_splits(tmp_path):
     for name in ("train/b", "train/a", "val/c"):
         write(tmp_path, name, [])
     (tmp_path / "images").mkdir()
-    assert LABELME.describe(tmp_path).splits == {"train": 2, "val": 1}
-    found = list(LABELME.samples(tmp_path, "train"))
+    assert LABELME.open(tmp_path).info.splits == {"train": 2, "val": 1}
+    found = list(LABELME.open(tmp_path).splits["train"])
     assert [sample.image_id for sample in found] == ["a", "b"]
     assert not missing_files(found)
+
+
+def test_each_file_is_read_once(tmp_path, monkeypatch):
+    paths = [
+        write(tmp_path, name, [shape("x", "rectangle", (0, 0), (5, 4))])
+        for name in ("train/a", "train/b", "val/c")
+    ]
+    read = []
+    monkeypatch.setattr(
+        "tf_image_segmentation.datasets.custom.labelme.read_annotation",
+        lambda path, root: read.append(path) or labelme_file.read_annotation(path, root),
+    )
+    info, splits = LABELME.open(tmp_path)
+    for samples in splits.values():
+        for sample in samples:
+            assert read_sample(sample, info).mask.min() == 1
+    assert read == paths
 
 
 def test_lists(tmp_path):
@@ -171,40 +189,40 @@ def test_lists(tmp_path):
         write(tmp_path, name, [])
     (tmp_path / "train.txt").write_text("c\na.json\n")
     (tmp_path / "val.txt").write_text("b\n")
-    assert [s.image_id for s in LABELME.samples(tmp_path, "train")] == ["c", "a"]
+    assert [s.image_id for s in LABELME.open(tmp_path).splits["train"]] == ["c", "a"]
     (tmp_path / "val.txt").write_text("b\nd\ne\n")
     with pytest.raises(DataError, match=r"lists name d, e, for which there is no \.json file"):
-        LABELME.describe(tmp_path)
+        LABELME.open(tmp_path)
 
 
 # fault 20 and 24
 def test_where_images_lie(tmp_path):
     write(tmp_path, "a", [], imagePath="photos\\2024\\x.png")
-    (sample,) = LABELME.samples(tmp_path, "train")
+    (sample,) = LABELME.open(tmp_path).splits["train"]
     assert sample.image == tmp_path / "photos/2024/x.png"
     assert missing_files([sample]) == {"a": f"{tmp_path}/photos/2024/x.png: missing"}
     for number, written in enumerate(["..\\x.png", "../x.png", "C:\\x.png", "/x.png"]):
         write(tmp_path, f"b{number}", [], imagePath=written)
     with pytest.raises(DataError, match=r"(?s)b0\.json: imagePath: .*below.*b3\.json: imagePath: "):
-        LABELME.describe(tmp_path)
+        LABELME.open(tmp_path)
 
 
 # fault 24
 def test_images_may_lie_anywhere_below_the_root(tmp_path):
     write(tmp_path / "train", "a", [], imagePath="../photos/a.png")
-    (sample,) = LABELME.samples(tmp_path, "train")
+    (sample,) = LABELME.open(tmp_path).splits["train"]
     assert sample.image == tmp_path / "photos/a.png"
     write(tmp_path / "train", "b", [], imagePath="../photos/../../b.png")
     with pytest.raises(DataError, match=r"b\.json: imagePath: .*would leave the folder"):
-        LABELME.describe(tmp_path)
+        LABELME.open(tmp_path)
 
 
 def test_images_without_a_file_are_said(tmp_path, caplog):
     write(tmp_path, "a", [])
-    LABELME.describe(tmp_path)
+    LABELME.open(tmp_path)
     assert not caplog.text
     Image.new("RGB", (4, 4)).save(tmp_path / "b.JPG", "JPEG")
-    LABELME.describe(tmp_path)
+    LABELME.open(tmp_path)
     assert "1 files are named by no .json file and are left out: b.JPG" in caplog.text
 
 
@@ -266,4 +284,4 @@ def test_files_that_are_not_of_labelme_are_named(tmp_path, fields, words):
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
     write(tmp_path, "b", [])
     with pytest.raises(DataError, match=r"a\.json: .*" + words):
-        LABELME.describe(tmp_path)
+        LABELME.open(tmp_path)

@@ -77,7 +77,7 @@ def test_registered_as_mode_2(roots, tmp_path):
     assert dataset.info is INFO
     expected = union_samples(*roots, 2)
     for split in ("train", "val"):
-        assert list(dataset.samples(tmp_path, split)) == expected[split]
+        assert list(dataset.open(tmp_path).splits[split]) == expected[split]
 
 
 # fault 26
@@ -100,7 +100,7 @@ def test_unknown_mode_lists_the_choices(roots, mode):
 # fault 28
 def test_unknown_split_lists_the_choices(tmp_path):
     with pytest.raises(DataError, match=r"unknown split 'test'; choose from \['train', 'val'\]"):
-        get_dataset("pascal_voc_sbd").samples(tmp_path, "test")
+        get_dataset("pascal_voc_sbd").open(tmp_path).splits["test"]
 
 
 # fault 24

@@ -224,14 +224,14 @@ def test_registry_gives_the_union(root):
     assert dataset.info.ignore_label == 255
     expected = union_samples(root / VOC, root / SBD, 2)
     for split in shapes_splits:
-        assert list(dataset.samples(root, split)) == expected[split]
-    masks = {s.read_mask for s in dataset.samples(root, "train")}
+        assert list(dataset.open(root).splits[split]) == expected[split]
+    masks = {s.read_mask for s in dataset.open(root).splits["train"]}
     assert masks == {None, berkeley_sbd.read_sbd_mask}
 
 
 def test_fault_28_unknown_split_lists_the_choices(root):
     with pytest.raises(DataError, match=r"unknown split 'test'; choose from \['train', 'val'\]"):
-        list(get_dataset("shapes").samples(root, "test"))
+        list(get_dataset("shapes").open(root).splits["test"])
 
 
 # fault 26

@@ -133,7 +133,7 @@ def test_lists_of_ids(folder: Path, data: bytes, other: bytes) -> None:
     ids = outcome(lambda: read_ids(path), path)
     assert ids is None or (ids == lines(data) and len(set(ids)) == len(ids) > 0)
     samples = outcome(
-        lambda: list(get_dataset("pascal_voc").samples(root, "train")), root, "are listed twice"
+        lambda: list(get_dataset("pascal_voc").open(root).splits["train"]), root, "are listed twice"
     )
     if samples is not None:
         assert [sample.image_id for sample in samples] == ids
@@ -150,7 +150,7 @@ def test_lists_of_pairs(folder: Path, data: bytes) -> None:
     assert pairs is None or len(pairs) == len(lines(data)) > 0
     assert pairs is None or all(image and mask for image, mask in pairs)
     samples = outcome(
-        lambda: list(get_dataset("camvid").samples(root, "train")), root, "are listed twice"
+        lambda: list(get_dataset("camvid").open(root).splits["train"]), root, "are listed twice"
     )
     if samples is not None:
         assert len(samples) == len(pairs)

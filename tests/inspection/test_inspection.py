@@ -102,7 +102,8 @@ def test_splits_that_cannot_be_listed_do_not_stop_the_others(tmp_path):
     overwrite(tmp_path / "train" / "a.png", smooth(0))
     overwrite(tmp_path / "trainannot" / "a.png", blocks(0) % 11)
     dataset = get_dataset("camvid")
-    samples, unlisted = list_samples(dataset, tmp_path, ("train", "val", "nonsense"))
+    splits = dataset.open(tmp_path).splits
+    samples, unlisted = list_samples(splits, ("train", "val", "nonsense"))
     assert list(samples) == ["train"] and len(samples["train"]) == 1
     info = replace(dataset.info, splits={"train": 1, "val": 101})
     inspection = inspect(SampleSource(info, samples, unlisted))

@@ -90,7 +90,7 @@ def test_own_data_is_known_by_the_name_of_its_root(
     parser = argparse.ArgumentParser()
     add_dataset_arguments(parser)
     arguments = parser.parse_args([layout, "--root", str(path), *options])
-    _, info, splits = chosen_dataset(arguments)
+    _, (info, splits) = chosen_dataset(arguments)
     assert (info.name, info.splits) == (name, {})
     assert "train" in splits
 

@@ -8,12 +8,11 @@ and Berkeley SBD use convert_pascal_voc.py, which has modes.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.cli.conversion import add_conversion_arguments, run_conversion
 from tf_image_segmentation.cli.dataset_choice import add_dataset_arguments, chosen_dataset
-from tf_image_segmentation.datasets import Dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 
@@ -29,10 +28,10 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_samples(dataset: Dataset, root: Path, split: str) -> list[Sample]:
+def list_split(splits: Mapping[str, Sequence[Sample]], split: str) -> Sequence[Sample]:
     """Returns the samples of one split; an error reminds of --splits."""
     try:
-        return list(dataset.samples(root, split))
+        return splits[split]
     except DataError as error:
         raise DataError(f"{error} (--splits chooses what to convert)") from error
 
@@ -40,7 +39,6 @@ def read_samples(dataset: Dataset, root: Path, split: str) -> list[Sample]:
 def main() -> None:
     """Parses the command line and converts."""
     arguments = parse_arguments()
-    dataset, info, splits = chosen_dataset(arguments)
-    splits = arguments.splits or splits
-    samples = {split: read_samples(dataset, arguments.root, split) for split in splits}
+    _, (info, splits) = chosen_dataset(arguments)
+    samples = {split: list_split(splits, split) for split in arguments.splits or splits}
     run_conversion(arguments, info, samples, source={})

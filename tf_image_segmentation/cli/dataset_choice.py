@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tf_image_segmentation.datasets import Dataset, DatasetInfo, dataset_names, get_dataset
+from tf_image_segmentation.datasets import Dataset, OpenDataset, dataset_names, get_dataset
 from tf_image_segmentation.datasets.decode.mask_encodings import MASK_ENCODINGS
 
 
@@ -27,8 +27,8 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen_dataset(arguments: argparse.Namespace) -> tuple[Dataset, DatasetInfo, list[str]]:
-    """Returns the dataset, its description and its splits.
+def chosen_dataset(arguments: argparse.Namespace) -> tuple[Dataset, OpenDataset]:
+    """Returns the dataset, and what it is below its root.
 
     One's own data is described without sizes of splits, because those that were found are no
     published ones to compare with.
@@ -37,15 +37,14 @@ def chosen_dataset(arguments: argparse.Namespace) -> tuple[Dataset, DatasetInfo,
         DataError: there is no such dataset, or its root is not as it must be.
     """
     dataset = get_dataset(arguments.name)
-    info = dataset.describe(arguments.root)
-    splits = list(info.splits)
+    info, splits = dataset.open(arguments.root)
     if dataset.fixed_info is None:
         info = replace(info, splits={}, name=_name_of_root(arguments.root, dataset.name))
     if arguments.dataset_name:
         info = replace(info, name=arguments.dataset_name)
     if arguments.mask_encoding is not None:
         info = replace(info, mask_encoding=arguments.mask_encoding)
-    return dataset, info, splits
+    return dataset, OpenDataset(info, splits)
 
 
 def _name_of_root(root: Path, layout: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.datasets.registry import Dataset
+from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.download.fetching import mirror_url, obtain
 from tf_image_segmentation.errors import DataError
 
@@ -58,11 +60,11 @@ def print_next_commands(dataset: Dataset, root: Path) -> bool:
     """
     print()
     try:
-        splits = list(dataset.describe(root).splits)
+        splits = dataset.open(root).splits
     except DataError as error:
         print(f"not there yet: {error}")
         return False
-    found = [split for split in splits if _print_split(dataset, root, split)]
+    found = [split for split in splits if _print_split(splits, split)]
     if not found:
         return False
     chosen = ["--splits", *found] if len(found) < len(splits) else []
@@ -80,10 +82,10 @@ def print_next_commands(dataset: Dataset, root: Path) -> bool:
     return True
 
 
-def _print_split(dataset: Dataset, root: Path, split: str) -> bool:
+def _print_split(splits: Mapping[str, Sequence[Sample]], split: str) -> bool:
     """Prints how many samples a split has; returns whether any of them has its files."""
     try:
-        samples = list(dataset.samples(root, split))
+        samples = splits[split]
     except DataError as error:
         print(f"{split}: not there: {error}")
         return False

@@ -46,8 +46,8 @@ def main() -> int:
     from tf_image_segmentation.inspection.tables import print_tables
 
     check_outputs(arguments)
-    dataset, info, splits = chosen_dataset(arguments)
-    samples, unlisted = list_samples(dataset, arguments.root, arguments.splits or splits)
+    dataset, (info, splits) = chosen_dataset(arguments)
+    samples, unlisted = list_samples(splits, arguments.splits or splits)
     options = ImageOptions(arguments.max_pixels, chosen_intensity_range(arguments))
     source = SampleSource(info, samples, unlisted, options, arguments.workers, progress=True)
     inspection = inspect(source, max_distance=arguments.duplicate_distance, allowed=arguments.allow)

@@ -5,18 +5,65 @@ Nothing here imports TensorFlow, so that worker processes of a conversion start 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.registry import Registry
+from tf_image_segmentation.registry import Registry, choose
 
-SamplesFunction = Callable[[Path, str], Iterator[Sample]]
-DescribeFunction = Callable[[Path], DatasetInfo]
+SamplesFunction = Callable[[Path, str], Iterable[Sample]]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Splits(Mapping[str, Sequence[Sample]]):
+    """The samples of each split, in a fixed order; a split is listed when it is first asked for.
+
+    Args:
+        names: of the splits.
+        list_samples: returns the samples of a split; its `DataError` is raised by ``splits[name]``.
+    """
+
+    def __init__(
+        self, names: Iterable[str], list_samples: Callable[[str], Iterable[Sample]]
+    ) -> None:
+        self._listed: dict[str, list[Sample] | None] = dict.fromkeys(names)
+        self._list_samples = list_samples
+
+    def __getitem__(self, split: str) -> Sequence[Sample]:
+        """Returns the samples of a split, or raises a `DataError`; of an unknown one, too."""
+        listed = choose("split", split, self._listed)
+        if listed is None:
+            listed = self._listed[split] = list(self._list_samples(split))
+        return listed
+
+    def __contains__(self, split: object) -> bool:
+        return split in self._listed
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._listed)
+
+    def __len__(self) -> int:
+        return len(self._listed)
+
+
+class OpenDataset(NamedTuple):
+    """A dataset below some root.
+
+    Attributes:
+        info: the description.
+        splits: the samples by split.
+    """
+
+    info: DatasetInfo
+    splits: Mapping[str, Sequence[Sample]]
+
+
+OpenFunction = Callable[[Path], OpenDataset]
 
 
 @dataclass(frozen=True)
@@ -26,17 +73,23 @@ class Dataset:
     Attributes:
         name: its registry name.
         source: where it comes from.
-        describe: ``describe(root)`` returns the description, which for a set of one's own depends
-            on the files below its root.
-        samples: ``samples(root, split)`` yields the samples in a fixed order.
+        open_root: what `open` calls.
         fixed_info: the description, where it is the same for every root.
     """
 
     name: str
     source: Source
-    describe: DescribeFunction
-    samples: SamplesFunction
+    open_root: OpenFunction
     fixed_info: DatasetInfo | None = None
+
+    def open(self, root: str | Path) -> OpenDataset:
+        """Returns the description and the samples by split of the dataset below ``root``.
+
+        Raises:
+            DataError: there is no such dataset. What is wrong with one split only may be raised
+                when that split is looked up.
+        """
+        return self.open_root(Path(root))
 
     @property
     def info(self) -> DatasetInfo:
@@ -54,27 +107,62 @@ DATASETS: Registry[Dataset] = Registry(
 )
 
 
-def register(info: DatasetInfo, source: Source) -> Callable[[SamplesFunction], SamplesFunction]:
-    """Registers the decorated ``samples(root, split)`` function under ``info.name``."""
-
-    def add(samples: SamplesFunction) -> SamplesFunction:
-        dataset = Dataset(info.name, source, lambda root: info, samples, info)
-        DATASETS.add(info.name, dataset, samples.__module__)
-        return samples
-
-    return add
-
-
-def register_described(
-    name: str, source: Source, describe: DescribeFunction
+def register_dataset(
+    info: DatasetInfo, source: Source
 ) -> Callable[[SamplesFunction], SamplesFunction]:
-    """Registers a dataset whose classes and splits ``describe(root)`` finds below its root."""
+    """Registers the decorated ``samples(root, split)`` function under ``info.name``.
+
+    The function returns the samples of one split of ``info.splits`` in a fixed order. Readers in
+    its samples are functions of a module, because samples travel to worker processes.
+
+    Args:
+        info: the description.
+        source: where the dataset comes from.
+
+    Raises:
+        DataError: another module has registered a dataset of that name.
+    """
 
     def add(samples: SamplesFunction) -> SamplesFunction:
-        DATASETS.add(name, Dataset(name, source, describe, samples), samples.__module__)
+        def open_root(root: Path) -> OpenDataset:
+            return OpenDataset(info, Splits(info.splits, lambda split: samples(root, split)))
+
+        dataset = Dataset(info.name, source, open_root, info)
+        DATASETS.add(info.name, dataset, _module_of(samples))
         return samples
 
     return add
+
+
+def register_layout(name: str, source: Source) -> Callable[[F], F]:
+    """Registers the decorated ``open(root)`` function, for classes that are found below the root.
+
+    The function returns ``(info, splits)``: the description with the number of samples of each
+    split, and a mapping from the name of each split to its samples. It reads each file of
+    annotations once.
+
+    Args:
+        name: registry name.
+        source: where such datasets come from.
+
+    Raises:
+        DataError: another module has registered a dataset of that name.
+    """
+
+    def add(open_root: F) -> F:
+        def open_found(root: Path) -> OpenDataset:
+            info, splits = open_root(root)
+            return OpenDataset(info, Splits(splits, splits.__getitem__))
+
+        DATASETS.add(name, Dataset(name, source, open_found), _module_of(open_root))
+        return open_root
+
+    return add
+
+
+def _module_of(function: Any) -> str:
+    """Returns the module of a function, which may be in a `functools.partial`."""
+    return str(getattr(function, "func", function).__module__)
 
 
 def get_dataset(name: str) -> Dataset:

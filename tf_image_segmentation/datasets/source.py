@@ -20,9 +20,9 @@ class Source:
         archives: what can be fetched without an account.
     """
 
-    home_page: str
-    license: str
-    citation: str
-    layout: str
+    home_page: str = ""
+    license: str = ""
+    citation: str = ""
+    layout: str = ""
     how_to_get: str = ""
     archives: tuple[Archive, ...] = ()

@@ -6,7 +6,6 @@ import functools
 import io
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,6 @@ from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import missing_files
-from tf_image_segmentation.datasets.registry import Dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inspection.measurement import Fault, Measurement, Position, measure
@@ -108,18 +106,22 @@ class SampleSource:
 
 
 def list_samples(
-    dataset: Dataset, root: Path, splits: Iterable[str]
-) -> tuple[dict[str, list[Sample]], dict[str, str]]:
-    """Lists the samples of each split.
+    splits: Mapping[str, Sequence[Sample]], chosen: Iterable[str]
+) -> tuple[dict[str, Sequence[Sample]], dict[str, str]]:
+    """Lists the samples of each chosen split.
+
+    Args:
+        splits: of an open dataset.
+        chosen: names of splits.
 
     Returns:
         Samples by split, and by split why it has none, for those that cannot be listed.
     """
-    samples: dict[str, list[Sample]] = {}
+    samples: dict[str, Sequence[Sample]] = {}
     unlisted = {}
-    for split in splits:
+    for split in chosen:
         try:
-            samples[split] = list(dataset.samples(root, split))
+            samples[split] = splits[split]
         except (DataError, OSError) as error:
             unlisted[split] = str(error)
     return samples, unlisted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -18,12 +18,11 @@ from tf_image_segmentation.datasets.custom.relative_paths import resolve_named
 from tf_image_segmentation.datasets.custom.split_files import warn_of_unnamed
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import list_files
-from tf_image_segmentation.datasets.registry import register_described
+from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.registry import choose
 
 NAME = "coco"
 BACKGROUND = "background"
@@ -41,43 +40,45 @@ annotations/[instances_]<split>.json          of the kind "instances"; train2017
 _OTHER_KINDS = ("captions_", "image_info_", "panoptic_", "person_keypoints_", "stuff_")
 
 
-def describe(root: Path) -> DatasetInfo:
-    """Returns "background" and the categories in the order of their ids, and the splits found.
+@register_layout(NAME, SOURCE)
+def open_coco(root: Path) -> OpenDataset:
+    """Returns "background" and the categories in the order of their ids, and the samples.
 
-    A category that is called "background" is class 0 itself.
+    A category that is called "background" is class 0 itself. Samples are in the order of the file,
+    images without annotations included; ids are file names without extensions. See `read_regions`
+    for what lies over what.
 
     Raises:
-        DataError: the folder is not as `SOURCE` says, or its files differ in their categories.
+        DataError: the folder is not as `SOURCE` says, its files differ in their categories, or
+            polygons are to be drawn and pycocotools is not installed.
     """
-    files = {split: read_coco(path) for split, path in _paths(Path(root)).items()}
-    categories = _common_categories(Path(root), files)
+    paths = _paths(root)
+    files = {split: read_coco(path) for split, path in paths.items()}
+    info = _info(root, files)
+    splits = {
+        split: _samples(_image_folder(root, split, path), path, files[split])
+        for split, path in paths.items()
+    }
+    _warn_of_unlisted(splits)
+    return OpenDataset(info, splits)
+
+
+def _info(root: Path, files: Mapping[str, CocoFile]) -> DatasetInfo:
+    categories = _common_categories(root, files)
     names = [BACKGROUND, *(name for name in categories.values() if name != BACKGROUND)]
     if len(names) > IGNORE_LABEL:
         raise DataError(
             f"{root}: has {len(names)} classes; masks are stored in 8 bits and {IGNORE_LABEL} is "
             f"the ignore label, so that there can be {IGNORE_LABEL}"
         )
-    _warn_of_unlisted(Path(root), files)
     sizes = {split: len(file.images) for split, file in files.items()}
     palette = voc_color_map(len(names))
     # Masks are drawn here, so that 255 means one thing, however few classes there are.
     return DatasetInfo(NAME, tuple(names), palette, IGNORE_LABEL, sizes, "index_with_void")
 
 
-@register_described(NAME, SOURCE, describe)
-def samples(root: Path, split: str) -> Iterator[Sample]:
-    """Yields the samples of a split in the order of its file, images without annotations included.
-
-    Ids are file names without extensions. See `read_regions` for what lies over what.
-
-    Raises:
-        DataError: the split is unknown, the folder is not as `SOURCE` says, or polygons are to be
-            drawn and pycocotools is not installed.
-    """
-    root = Path(root)
-    path = choose("split", split, _paths(root))
-    file = read_coco(path)
-    folder = _image_folder(root, split, path)
+def _samples(folder: Path, path: Path, file: CocoFile) -> list[Sample]:
+    """Returns the samples of a split, whose images are in ``folder``."""
     regions = [region for image in file.images for region in image.regions]
     if any(isinstance(region.segmentation, list) for region in regions):
         check_installed()
@@ -88,19 +89,16 @@ def samples(root: Path, split: str) -> Iterator[Sample]:
         image_id = str(PurePosixPath(place.relative_to(folder)).with_suffix(""))
         read_mask = partial(read_regions, image=image, ids=ids)
         found.append(Sample(image_id, place, path, image_reader(place), read_mask))
-    return iter(found)
+    return found
 
 
-def _warn_of_unlisted(root: Path, files: Mapping[str, CocoFile]) -> None:
+def _warn_of_unlisted(splits: Mapping[str, Sequence[Sample]]) -> None:
     listed: dict[Path, list[Path]] = {}
-    for split, path in _paths(root).items():
-        folder = _image_folder(root, split, path)
-        places = [resolve_named(folder, i.file_name, str(path)) for i in files[split].images]
-        for place in places:
-            listed.setdefault(place.parent, []).append(place)
+    for samples in splits.values():
+        for sample in samples:
+            listed.setdefault(sample.image.parent, []).append(sample.image)
     for folder, images in listed.items():
-        if folder.is_dir():
-            warn_of_unnamed(folder, IMAGE_SUFFIXES, images, "no file of annotations")
+        warn_of_unnamed(folder, IMAGE_SUFFIXES, images, "no file of annotations")
 
 
 def _paths(root: Path) -> dict[str, Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -12,12 +11,10 @@ from tf_image_segmentation.datasets.custom.csv_tables import Row, read_table
 from tf_image_segmentation.datasets.custom.file_readers import sample_of_files
 from tf_image_segmentation.datasets.custom.relative_paths import resolve_named
 from tf_image_segmentation.datasets.custom.split_files import DEFAULT_SPLIT
-from tf_image_segmentation.datasets.info import DatasetInfo
-from tf_image_segmentation.datasets.registry import register_described
+from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.registry import choose
 
 NAME = "csv"
 LIST_FILE = "dataset.csv"
@@ -34,8 +31,11 @@ classes.csv   beside it: columns name and, if wanted, id and color""",
 )
 
 
-def describe(root: Path) -> DatasetInfo:
-    """Returns the classes of ``classes.csv`` and the splits as found, with their sizes.
+@register_layout(NAME, SOURCE)
+def open_list(root: Path) -> OpenDataset:
+    """Returns the classes of ``classes.csv``, and the samples in the order of the lines.
+
+    Ids are those of the column ``id``, or the paths of the images without extensions.
 
     Args:
         root: a CSV file, or a folder that holds ``dataset.csv``.
@@ -43,21 +43,11 @@ def describe(root: Path) -> DatasetInfo:
     Raises:
         DataError: one of the two files is missing or not as `SOURCE` says.
     """
-    path = _list_file(Path(root))
+    path = _list_file(root)
     info = read_classes(path.parent / CLASSES_FILE, NAME)
-    return replace(info, splits={split: len(found) for split, found in _splits(path).items()})
-
-
-@register_described(NAME, SOURCE, describe)
-def samples(root: Path, split: str) -> Iterator[Sample]:
-    """Yields the samples of a split in the order of the lines.
-
-    Ids are those of the column ``id``, or the paths of the images without extensions.
-
-    Raises:
-        DataError: the split is unknown, or the CSV file is not as `SOURCE` says.
-    """
-    return iter(choose("split", split, _splits(_list_file(Path(root)))))
+    splits = _splits(path)
+    sizes = {split: len(samples) for split, samples in splits.items()}
+    return OpenDataset(replace(info, splits=sizes), splits)
 
 
 def _list_file(root: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +17,11 @@ from tf_image_segmentation.datasets.custom.split_files import (
     files_by_split,
     warn_of_left_out,
 )
-from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import resolve_inside
-from tf_image_segmentation.datasets.registry import register_described
+from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.registry import choose
 
 NAME = "folder"
 
@@ -42,42 +40,29 @@ masks/[<split>/]<name>     .png, .tif, .bmp, .gif; .jpg with --mask-encoding thr
 _LITTER = ("thumbs.db", "desktop.ini")
 
 
-def describe(root: Path) -> DatasetInfo:
-    """Returns the classes of ``classes.csv`` and the splits as found, with their sizes.
-
-    Raises:
-        DataError: the folder or ``classes.csv`` is not as `SOURCE` says.
-    """
-    found = _splits(root)
-    ids = {split: [sample.image_id for sample in samples] for split, samples in found.items()}
-    warn_of_left_out(Path(root), _folders(Path(root)), ids)
-    splits = {split: len(samples) for split, samples in found.items()}
-    return replace(read_classes(Path(root) / CLASSES_FILE, NAME), splits=splits)
-
-
-@register_described(NAME, SOURCE, describe)
-def samples(root: Path, split: str) -> Iterator[Sample]:
-    """Yields the samples of a split, sorted by name or in the order of its list.
+@register_layout(NAME, SOURCE)
+def open_folder(root: Path) -> OpenDataset:
+    """Returns the classes of ``classes.csv``, and the samples by name or in the order of a list.
 
     Ids are names without extensions. An image without a mask, or a mask without an image, has the
     path at which its partner was looked for.
 
     Raises:
-        DataError: the split is unknown, or the folder is not as `SOURCE` says.
+        DataError: the folder or ``classes.csv`` is not as `SOURCE` says.
     """
-    return iter(choose("split", split, _splits(root)))
+    folders = {root / "images": IMAGE_SUFFIXES, root / "masks": MASK_SUFFIXES}
+    found = files_by_split(root, folders)
+    for folder, suffixes in folders.items():
+        _check_strays(folder, suffixes, found)
+    _check_names(root, found)
+    warn_of_left_out(root, folders, found)
+    sizes = {split: len(files) for split, files in found.items()}
+    info = replace(read_classes(root / CLASSES_FILE, NAME), splits=sizes)
+    return OpenDataset(info, _samples(root, found))
 
 
-def _folders(root: Path) -> dict[Path, Collection[str]]:
-    return {root / "images": IMAGE_SUFFIXES, root / "masks": MASK_SUFFIXES}
-
-
-def _splits(root: Path) -> dict[str, list[Sample]]:
-    images, masks = Path(root) / "images", Path(root) / "masks"
-    found = files_by_split(Path(root), _folders(Path(root)))
-    _check_strays(images, IMAGE_SUFFIXES, found)
-    _check_strays(masks, MASK_SUFFIXES, found)
-    _check_names(Path(root), found)
+def _samples(root: Path, found: Mapping[str, Files]) -> dict[str, list[Sample]]:
+    images, masks = root / "images", root / "masks"
     places = {split: split if _in_subfolders(images, masks, split) else "" for split in found}
     return {
         split: [

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -18,18 +17,17 @@ from tf_image_segmentation.datasets.custom.classes_file import (
     read_classes,
 )
 from tf_image_segmentation.datasets.custom.file_readers import IMAGE_SUFFIXES, image_reader
-from tf_image_segmentation.datasets.custom.labelme_file import read_annotation
+from tf_image_segmentation.datasets.custom.labelme_file import Annotation, read_annotation
 from tf_image_segmentation.datasets.custom.shape_drawing import draw_shape
 from tf_image_segmentation.datasets.custom.split_files import files_by_split, warn_of_unnamed
 from tf_image_segmentation.datasets.decode.decoding import check_pixels
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import differing_in_case
-from tf_image_segmentation.datasets.registry import register_described
+from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.registry import choose
 
 NAME = "labelme"
 BACKGROUND_NAMES = ("background", "_background_")
@@ -47,58 +45,59 @@ classes.csv             column name, with a row background; may be absent
 )
 
 
-def describe(root: Path) -> DatasetInfo:
-    """Returns the classes and the splits as found, with their sizes.
+@register_layout(NAME, SOURCE)
+def open_labelme(root: Path) -> OpenDataset:
+    """Returns the classes, and the samples sorted by name or in the order of a list.
 
     The classes are those of ``classes.csv``, in its order; without it, "background" and then all
-    labels found, sorted.
+    labels found, sorted. Ids are names of files without their extension. Shapes are drawn in the
+    order of the file, later ones over earlier ones; what is under none is background, and under the
+    label ``__ignore__`` ignored.
 
     Raises:
         DataError: the folder is not as `SOURCE` says, or has labels that ``classes.csv`` lacks.
     """
-    info, splits = _load(Path(root))
-    images = [one.image for files in splits.values() for one in files]
-    folders = {path.parent for files in splits.values() for one in files for path in one[:2]}
+    read = {split: _read_all(root, paths) for split, paths in _paths(root).items()}
+    info = _described(root, read)
+    ids = _ids(info)
+    splits = {
+        split: [_sample(path, annotation, ids) for path, annotation in files.items()]
+        for split, files in read.items()
+    }
+    _warn_of_unnamed([sample for samples in splits.values() for sample in samples])
+    return OpenDataset(info, splits)
+
+
+def _sample(path: Path, annotation: Annotation, ids: Mapping[str, int]) -> Sample:
+    image = annotation.image
+    read_mask = partial(read_shapes, annotation=annotation, ids=ids)
+    return Sample(path.stem, image, path, image_reader(image), read_mask)
+
+
+def _warn_of_unnamed(samples: list[Sample]) -> None:
+    images = [sample.image for sample in samples]
+    folders = {path.parent for sample in samples for path in (sample.image, sample.mask)}
     for folder in sorted(folders):
         warn_of_unnamed(folder, IMAGE_SUFFIXES, images, "no .json file")
-    return info
 
 
-@register_described(NAME, SOURCE, describe)
-def samples(root: Path, split: str) -> Iterator[Sample]:
-    """Yields the samples of a split, sorted by name or in the order of its list.
-
-    Ids are names of files without their extension. Shapes are drawn in the order of the file, later
-    ones over earlier ones; what is under none is background, and under the label ``__ignore__``
-    ignored.
-
-    Raises:
-        DataError: the split is unknown, or the folder is not as `SOURCE` says.
-    """
-    info, splits = _load(Path(root))
-    read_mask = partial(read_shapes, root=Path(root), ids=_ids(info))
-    return (
-        Sample(one.path.stem, one.image, one.path, image_reader(one.image), read_mask)
-        for one in choose("split", split, splits)
-    )
-
-
-def read_shapes(path: Path, *, max_pixels: int, root: Path, ids: Mapping[str, int]) -> np.ndarray:
+def read_shapes(
+    path: Path, *, max_pixels: int, annotation: Annotation, ids: Mapping[str, int]
+) -> np.ndarray:
     """Draws the shapes of a file of LabelMe.
 
     Args:
-        path: the file.
+        path: the file, for messages.
         max_pixels: largest height * width that is drawn.
-        root: the folder of the dataset.
+        annotation: what the file says.
         ids: the class id of each label.
 
     Returns:
         uint8 [height, width] class ids, and 255 for ignored pixels.
 
     Raises:
-        DataError: the file or a shape is not as it must be.
+        DataError: a shape is not as it must be, or the image is too large.
     """
-    annotation = read_annotation(path, root)
     check_pixels(f"{path}: its image", annotation.height, annotation.width, max_pixels)
     background = next(ids[name] for name in BACKGROUND_NAMES if name in ids)
     labels = Image.new("L", (annotation.width, annotation.height), background)
@@ -109,18 +108,14 @@ def read_shapes(path: Path, *, max_pixels: int, root: Path, ids: Mapping[str, in
     return np.asarray(labels)
 
 
-class _Labeled(NamedTuple):
-    """A file, its image, and the labels in it."""
-
-    path: Path
-    image: Path
-    labels: frozenset[str]
-
-
-def _load(root: Path) -> tuple[DatasetInfo, dict[str, list[_Labeled]]]:
-    """Returns the description, and the files of each split."""
-    splits = {split: _read_all(root, paths) for split, paths in _paths(root).items()}
-    found = Counter(label for files in splits.values() for one in files for label in one.labels)
+def _described(root: Path, splits: Mapping[str, Mapping[Path, Annotation]]) -> DatasetInfo:
+    """Returns the description, given what the files of each split say."""
+    found = Counter(
+        label
+        for files in splits.values()
+        for annotation in files.values()
+        for label in {shape.label for shape in annotation.shapes}
+    )
     info = _classes(root, sorted(found))
     known = _ids(info)
     unknown = [label for label in sorted(found) if not is_ignored(label) and label not in known]
@@ -130,7 +125,7 @@ def _load(root: Path) -> tuple[DatasetInfo, dict[str, list[_Labeled]]]:
             f"{root / CLASSES_FILE}: lacks labels that files have: {listed}; add them, or correct "
             "the files"
         )
-    return replace(info, splits={split: len(files) for split, files in splits.items()}), splits
+    return replace(info, splits={split: len(files) for split, files in splits.items()})
 
 
 def _paths(root: Path) -> dict[str, list[Path]]:
@@ -144,13 +139,11 @@ def _paths(root: Path) -> dict[str, list[Path]]:
     return {split: [path for (path,) in files.values() if path] for split, files in found.items()}
 
 
-def _read_all(root: Path, paths: list[Path]) -> list[_Labeled]:
-    files, errors = [], []
+def _read_all(root: Path, paths: list[Path]) -> dict[Path, Annotation]:
+    files, errors = {}, []
     for path in paths:
         try:
-            read = read_annotation(path, root)
-            labels = frozenset(shape.label for shape in read.shapes)
-            files.append(_Labeled(path, read.image, labels))
+            files[path] = read_annotation(path, root)
         except DataError as error:
             errors.append(str(error))
     if errors:

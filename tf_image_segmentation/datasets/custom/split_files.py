@@ -76,7 +76,8 @@ def warn_of_unnamed(
 ) -> None:
     """Logs which files of a folder nothing names; ``by`` says what could have named them."""
     known = set(named)
-    left_out = [path.name for path in list_files(folder, suffixes) if path not in known]
+    there = list_files(folder, suffixes) if folder.is_dir() else []
+    left_out = [path.name for path in there if path not in known]
     _warn(folder, f"named by {by}", left_out)
 
 

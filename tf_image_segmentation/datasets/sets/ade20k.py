@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import find_root, paired_splits
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.sets.ade20k_classes import CLASS_NAMES, PALETTE
 from tf_image_segmentation.datasets.source import Source
@@ -49,7 +49,7 @@ SOURCE = Source(
 )
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train" or "val", sorted; ids are the files' stems.
 

@@ -11,7 +11,7 @@ import numpy as np
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS, check_pixels
 from tf_image_segmentation.datasets.decode.matlab import load_mat
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.sets import pascal_voc
 from tf_image_segmentation.datasets.source import Source
@@ -89,7 +89,7 @@ def read_sbd_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return mask
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train" or "val" in list order.
 

@@ -12,7 +12,7 @@ from tf_image_segmentation.datasets.lists import (
     read_pairs,
     resolve_inside,
 )
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
@@ -84,7 +84,7 @@ def _present_splits(root: Path) -> dict[str, list[tuple[str, str]]]:
     return splits
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train", "val" or "test" in list order; ids are the files' stems."""
     choose("split", split, INFO.splits)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import find_root
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.download.archive import Archive
@@ -51,7 +51,7 @@ CHASEDB1/Image_<01 to 14>{L,R}_2ndHO.png     those of the second, not used""",
 )
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the left and the right eyes of children 1 to 10 ("train") or 11 to 14 ("test").
 

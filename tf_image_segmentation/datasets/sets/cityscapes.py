@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import check_disjoint, paired_files
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.sets.cityscapes_classes import (
     CLASS_NAMES,
@@ -66,7 +66,7 @@ def _pairs(root: Path, split: str) -> list[tuple[str, Path, Path]]:
     ]
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train" or "val", sorted; ids are ``<city>_<sequence>_<frame>``.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import paired_splits
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.sets.coco_stuff_classes import CLASS_NAMES, LABEL_IDS
 from tf_image_segmentation.datasets.source import Source
@@ -58,7 +58,7 @@ annotations/{train2017,val2017}/<12 digits>.png   pixel maps, from stuffthingmap
 )
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train" or "val" of COCO 2017, sorted; ids are the files' stems.
 

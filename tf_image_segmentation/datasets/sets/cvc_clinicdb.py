@@ -8,7 +8,7 @@ from pathlib import Path
 from tf_image_segmentation.datasets.decode.other_formats import read_tiff
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import find_root
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
@@ -48,7 +48,7 @@ CVC-ClinicDB/Ground Truth/<1 to 612>.tif     masks; both may be .png, and below 
 )
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the frames of "train", "val" or "test" in their order; ids are ``frame_001`` ...
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tf_image_segmentation.datasets.decode.gray_masks import read_gray_mask
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import paired_files
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.download.archive import Archive
@@ -61,7 +61,7 @@ Segmentation_Rigid_Testing_GT/OP<1 to 6>/img_<number>_class.png                 
 )
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train" or "test", sorted; ids are ``train_op1_img_01`` and so on.
 

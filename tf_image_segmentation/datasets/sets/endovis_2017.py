@@ -9,7 +9,7 @@ from typing import Any
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import find_root, list_files, resolve_inside
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.sets.endovis_2017_frames import (
     OTHER,
@@ -120,4 +120,4 @@ def _sample(images: Path, instruments: list[Path], name: str, video: int, task: 
 
 
 for _task, _task_info in INFOS.items():
-    register(_task_info, SOURCE)(partial(_samples, _task))
+    register_dataset(_task_info, SOURCE)(partial(_samples, _task))

@@ -9,7 +9,7 @@ from pathlib import Path
 from tf_image_segmentation.datasets.decode.other_formats import read_tiff
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import list_files
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
@@ -45,7 +45,7 @@ label/<0 to 29>.png                  masks of 0 and 255""",
 )
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields slices 0 to 23 ("train") or 24 to 29 ("val"); ids are ``slice_00`` and so on.
 

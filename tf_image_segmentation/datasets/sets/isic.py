@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import paired_splits
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.download.archive import Archive
@@ -119,5 +119,5 @@ def _samples(folders: Folders, root: Path, split: str) -> Iterator[Sample]:
     return (Sample(image_id, image, mask) for image_id, image, mask in pairs)
 
 
-register(INFO_2017, SOURCE_2017)(partial(_samples, FOLDERS_2017))
-register(INFO_2018, SOURCE_2018)(partial(_samples, FOLDERS_2018))
+register_dataset(INFO_2017, SOURCE_2017)(partial(_samples, FOLDERS_2017))
+register_dataset(INFO_2018, SOURCE_2018)(partial(_samples, FOLDERS_2018))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import find_root, list_files, resolve_inside
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.registry import choose
@@ -49,7 +49,7 @@ def _names(images: Path, masks: Path) -> list[str]:
     return sorted(names | {name.replace("_road_", "_", 1) for name in masked})
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields numbers below 80 ("train") or from 80 on ("val") of each category, sorted by name.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import paired_files
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.sets.cityscapes_classes import (
     CLASS_NAMES,
@@ -44,7 +44,7 @@ training/semantic/<6 digits>_10.png   masks of Cityscapes label ids""",
 )
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields images 0 to 159 ("train") or 160 to 199 ("val"); ids are ``000000_10`` and so on.
 

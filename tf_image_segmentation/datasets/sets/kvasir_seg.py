@@ -14,7 +14,7 @@ from tf_image_segmentation.datasets.lists import (
     read_ids,
     resolve_inside,
 )
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.download.archive import Archive
@@ -60,7 +60,7 @@ Kvasir-SEG/kavsir_bboxes.json   boxes, not used""",
 )
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train" or "val", in list order or sorted by name.
 

@@ -11,7 +11,7 @@ import numpy as np
 from tf_image_segmentation.datasets.decode.matlab import load_mat
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.sets.nyu_v2_classes import CLASS_NAMES, CLASS_OF_LABEL, PALETTE
 from tf_image_segmentation.datasets.sets.nyu_v2_frames import read_frame, read_labels
@@ -85,7 +85,7 @@ def read_splits(path: Path) -> dict[str, list[int]]:
     return splits
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the frames of "train" or "test"; ids are their numbers, ``0001`` to ``1449``.
 

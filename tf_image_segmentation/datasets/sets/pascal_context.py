@@ -11,7 +11,7 @@ from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS, check_pix
 from tf_image_segmentation.datasets.decode.matlab import load_mat
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
@@ -148,8 +148,8 @@ def read_label_map(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return mask
 
 
-@register(INFO_59, SOURCE)
-@register(INFO_60, SOURCE)
+@register_dataset(INFO_59, SOURCE)
+@register_dataset(INFO_60, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train" or "val" in list order; trainval may lie in VOC2010 as well.
 

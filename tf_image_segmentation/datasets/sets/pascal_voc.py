@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
@@ -98,7 +98,7 @@ def voc_mask(root: Path, image_id: str) -> Path:
     return resolve_inside(root / "SegmentationClass", f"{image_id}.png")
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train" or "val" in list order; ``root`` is .../VOCdevkit/VOC2012."""
     choose("split", split, INFO.splits)

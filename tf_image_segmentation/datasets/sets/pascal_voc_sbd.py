@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import check_disjoint
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.sets import berkeley_sbd, pascal_voc
 from tf_image_segmentation.datasets.source import Source
@@ -113,7 +113,7 @@ def union_samples(voc_root: Path, sbd_root: Path, mode: int) -> dict[str, list[S
     }
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of mode 2; ``root`` holds VOCdevkit and benchmark_RELEASE."""
     choose("split", split, INFO.splits)

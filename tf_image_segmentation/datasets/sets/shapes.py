@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tf_image_segmentation.datasets.info import DatasetInfo
-from tf_image_segmentation.datasets.registry import register
+from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.sets.pascal_voc_sbd import union_samples
 from tf_image_segmentation.datasets.source import Source
@@ -35,7 +35,7 @@ SOURCE = Source(
 )
 
 
-@register(INFO, SOURCE)
+@register_dataset(INFO, SOURCE)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of the union of VOC and SBD in mode 2, sorted by id.
 
