@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_image_segmentation.models.upsampling import upsample_bilinear
+from tf_image_segmentation.models.layers import upsample_bilinear
 
 
 def classic_kernel(factor: int, classes: int) -> np.ndarray:

@@ -11,9 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_image_segmentation.models.convolution import product_conv2d
+from tf_image_segmentation.models.layers import product_conv2d, upsample_bilinear
 from tf_image_segmentation.models.registry import check_images, register_model
-from tf_image_segmentation.models.upsampling import upsample_bilinear
 from tf_image_segmentation.models.vgg import RGB_MEAN, options_from_shapes, vgg_16
 
 STRIDE_OF_FC8 = 32

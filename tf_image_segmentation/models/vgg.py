@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 import tf_slim as slim
 
-from tf_image_segmentation.models.convolution import product_conv2d
+from tf_image_segmentation.models.layers import product_conv2d
 from tf_image_segmentation.models.registry import Shapes
 
 # The mean RGB of ImageNet that published VGG checkpoints were trained with, in 0..255.

@@ -94,7 +94,7 @@ class Trainer:
                 **self._recipe.model_options,
             )
             self._optimizer = make_optimizer(self._recipe)
-            self._optimizer.build(list(self._network.variables_by_name.values()))
+            self._optimizer.build(list(self._network.trainable_variables_by_name.values()))
         # The chief's view of the folder counts: others may look at it before or after it writes.
         self._has_run = self._workers.from_chief((config.run_dir / "config.json").exists())
         if not self._has_run:  # else weights come from the run itself

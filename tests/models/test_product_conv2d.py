@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_slim as slim
 
 from tf_image_segmentation.models import fcn_16s
-from tf_image_segmentation.models.convolution import neighborhoods, product_conv2d
+from tf_image_segmentation.models.layers import neighborhoods, product_conv2d
 
 SHAPE = (2, 5, 4, 3)
 
