@@ -1,14 +1,18 @@
-"""Temporary folders go away, also those of processes that were killed."""
+"""Files appear whole, temporary ones go away, and a folder is for one process at a time."""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tf_image_segmentation.atomic import staging_folder
+from tf_image_segmentation import atomic
+from tf_image_segmentation.atomic import FolderLock, place, replacing, staging_folder, write_text
+from tf_image_segmentation.errors import DataError
 
 PROGRAM = """
 import sys, time
@@ -45,3 +49,83 @@ def test_a_killed_process_leaves_nothing_for_long(tmp_path):
         process.wait()
     with staging_folder(tmp_path) as folder:
         assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    write_text(tmp_path / "a.json", "one")
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "a.json") as temporary:
+        temporary.write_text("ha")
+        raise KeyboardInterrupt
+    assert (tmp_path / "a.json").read_text() == "one"
+    (tmp_path / ".a.json.partial-0123abcd").write_text("what a killed process left")
+    (tmp_path / ".b.json.partial-0123abcd").write_text("of another file")
+    write_text(tmp_path / "a.json", "two")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [".b.json.partial-0123abcd", "a.json"]
+    assert (tmp_path / "a.json").read_text() == "two"
+
+
+@pytest.mark.parametrize("files", [2, 300])
+def test_content_reaches_the_disk_before_the_name(tmp_path, monkeypatch, files):
+    # fault 63
+    events = []
+    folder, target = tmp_path / "new", tmp_path / "final"
+    folder.mkdir()
+    for number in range(files):
+        (folder / f"{number}").touch()
+
+    def fsync(descriptor: int) -> None:
+        name = Path(f"/proc/self/fd/{descriptor}").readlink()
+        events.append((name.relative_to(tmp_path), target.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "sync", lambda: events.append(("all", target.exists())))
+    place(folder, target)
+    before = {name for name, renamed in events if not renamed}
+    assert before == ({Path("new"), Path("new/0"), Path("new/1")} if files == 2 else {"all"})
+    assert [name for name, renamed in events if renamed] == [Path()]
+
+
+def test_a_failing_disk_is_an_error_and_keeps_the_old_file(tmp_path, monkeypatch):
+    write_text(tmp_path / "a.json", "one")
+
+    def fail(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        write_text(tmp_path / "a.json", "two")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert (tmp_path / "a.json").read_text() == "one"
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_folder_takes_the_place_of_another(tmp_path, monkeypatch, exchange):
+    if not exchange:
+        monkeypatch.setattr(atomic, "_exchange", lambda first, second: False)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").touch()
+    with staging_folder(tmp_path) as staging:
+        (staging / "new").mkdir()
+        (staging / "new" / "new").touch()
+        place(staging / "new", tmp_path / "out")
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["out", "out/new"]
+
+
+def test_a_locked_folder_says_who_holds_it(tmp_path):
+    # fault 52
+    with FolderLock(tmp_path, "wait for it"):
+        with pytest.raises(DataError) as error:
+            FolderLock(tmp_path, "wait for it")
+        assert str(error.value).startswith(f"{tmp_path}: process {os.getpid()} on ")
+        assert str(error.value).endswith(" is writing to this folder; wait for it")
+    FolderLock(tmp_path, "wait for it").close()
+
+
+def test_a_system_without_locks_is_refused_in_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "fcntl", None)
+    with pytest.raises(DataError, match="this system has no file locks"):
+        FolderLock(tmp_path, "wait for it")
+    with pytest.raises(DataError, match="use Linux, macOS, or WSL"):
+        write_text(tmp_path / "a.json", "one")
+    assert not list(tmp_path.iterdir())

@@ -1,25 +1,135 @@
-"""Temporary folders whose content is renamed into place, and that outlive no crash for long.
+"""Files and folders that appear whole or not at all, and locks.
 
-A folder is locked by the process that works in it. The system frees the lock when the process dies,
-however it dies, so that the next one can tell what was abandoned and remove it.
+Work goes to a temporary file or folder beside its place, is flushed to disk and renamed. The
+process that works in a temporary file or folder locks it. The system frees the lock when the
+process dies, however it dies, so that the next one can tell what was abandoned and remove it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import ctypes
+import glob
 import os
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
+import socket
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-_PREFIX = ".partial-"
+from tf_image_segmentation.errors import DataError
+
+try:
+    import fcntl
+except ImportError:  # Windows; `_lock` says so
+    fcntl = None  # type: ignore[assignment]
+
+_MOST_FLUSHED_ALONE = 200
+
+
+def write_text(path: Path, text: str, errors: str = "strict") -> None:
+    """Replaces a text file (UTF-8); a kill or a power loss leaves the old content or the new.
+
+    Args:
+        path: the file.
+        text: its content.
+        errors: what happens with what UTF-8 cannot hold, as for `str.encode`.
+
+    Raises:
+        OSError: the disk fails; an older file stays as it was.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors=errors)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a temporary file, which replaces ``path`` if the block ends well."""
+    with temporary_sibling(path, Path.touch) as temporary:
+        yield temporary
+        place(temporary, path)
+
+
+def place(source: Path, target: Path) -> None:
+    """Renames a finished file or folder, whose content reaches the disk before its name does.
+
+    Where ``target`` is a folder that is not empty, the two are exchanged, so that the older one is
+    at ``source`` afterwards and goes with the temporary folder. Where the system cannot exchange
+    them in one step, the older one is moved aside to ``.<name>.old-XXXXXXXX`` first, and a run
+    killed between the two renames can be undone (`restore`).
+
+    Args:
+        source: a file, or a folder with all that it holds, in the file system of ``target``.
+        target: its final name.
+    """
+    sync(source)
+    if target.is_dir() and any(target.iterdir()):
+        if not _exchange(source, target):
+            _replace_folder(source, target)
+    else:
+        source.replace(target)
+    _sync_one(target.parent)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Exchanges two folders in one step (Linux, renameat2); returns False where that cannot be."""
+    current_folder, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    if rename is None:
+        return False
+    names = os.fsencode(first), os.fsencode(second)
+    return rename(current_folder, names[0], current_folder, names[1], exchange) == 0
+
+
+def _replace_folder(source: Path, target: Path) -> None:
+    aside = target.with_name(f".{target.name}.old-{secrets.token_hex(4)}")
+    target.rename(aside)
+    try:
+        source.rename(target)
+    except BaseException:
+        aside.rename(target)
+        raise
+    for old in _temporaries(target.parent, f".{target.name}.old-"):
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def restore(path: Path) -> None:
+    """Moves a folder back that a killed run had moved aside; does nothing otherwise."""
+    if path.exists() or not _temporaries(path.parent, f".{path.name}.old-"):
+        return
+    with locked(path.parent):
+        aside = _temporaries(path.parent, f".{path.name}.old-")
+        # A process that was between its two renames may have finished while we waited.
+        if aside and not path.exists():
+            max(aside, key=lambda folder: folder.stat().st_mtime_ns).rename(path)
+
+
+def sync(path: Path) -> None:
+    """Flushes a file, or a folder with all that it holds, to disk."""
+    paths = [path, *path.rglob("*")] if path.is_dir() else [path]
+    if len(paths) > _MOST_FLUSHED_ALONE:
+        os.sync()  # a pass over the whole system takes less than some ms for each file
+        return
+    for each in paths:
+        if (each.is_file() or each.is_dir()) and not each.is_symlink():
+            _sync_one(each)
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        if not path.is_dir():  # some network file systems cannot flush folders
+            raise
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
 def staging_folder(parent: Path) -> Iterator[Path]:
-    """Gives a temporary folder inside ``parent``, from which finished entries are renamed away.
+    """Gives a temporary folder inside ``parent``, from which finished entries are placed.
 
     The folder and what is left in it is removed when the block ends, however it ends; what a killed
     process left in ``parent`` is removed first. It lies in ``parent`` because a rename is atomic
@@ -29,34 +139,119 @@ def staging_folder(parent: Path) -> Iterator[Path]:
         parent: made where missing.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    with locked(parent):
-        remove_abandoned(parent.glob(f"{_PREFIX}*"))
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        lock = lock_folder(folder, wait=False)
-    try:
+    with _temporary(parent, ".partial-", Path.mkdir) as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        unlock(lock)
 
 
-def remove_abandoned(folders: Iterable[Path]) -> None:
-    """Removes those of the folders that no process has locked."""
-    for folder in folders:
-        lock = lock_folder(folder, wait=False)
-        if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            unlock(lock)
+@contextlib.contextmanager
+def temporary_sibling(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    """Gives a temporary ``.<name>.partial-XXXXXXXX`` beside ``path``, removed when the block ends.
+
+    Args:
+        path: the final name.
+        make: makes the temporary one: `Path.touch` or `Path.mkdir`.
+    """
+    with _temporary(path.parent, f".{path.name}.partial-", make) as temporary:
+        yield temporary
 
 
-def lock_folder(folder: Path, wait: bool) -> int | None:
-    """Locks a folder; returns None where another process holds it or locks do not exist."""
+@contextlib.contextmanager
+def _temporary(parent: Path, prefix: str, make: Callable[[Path], None]) -> Iterator[Path]:
+    with locked(parent):
+        for old in _temporaries(parent, prefix):
+            _remove_if_abandoned(old)
+        path = parent / f"{prefix}{secrets.token_hex(4)}"
+        make(path)
+        lock = _lock_or_none(path)
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        yield path
+    finally:
+        _remove(path)  # after a rename there is nothing at this name any more
+        _unlock(lock)
+
+
+def _temporaries(parent: Path, prefix: str) -> list[Path]:
+    return sorted(parent.glob(glob.escape(prefix) + "[0-9a-f]" * 8))
+
+
+def _remove_if_abandoned(path: Path) -> None:
+    lock = _lock_or_none(path)
+    if lock is not None:
+        _remove(path)
+        _unlock(lock)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Waits for the lock of a folder and holds it for the block, which should be short."""
+    lock = _lock_or_none(folder, wait=True)
+    try:
+        yield
+    finally:
+        _unlock(lock)
+
+
+class FolderLock:
+    """Holds a folder for this process until `close`, or until the process ends.
+
+    Who holds it stands in ``.lock`` in the folder. A file system without locks is used unlocked.
+
+    Args:
+        folder: an existing folder.
+        way_out: what the user can do if another process holds it, for the message.
+
+    Raises:
+        DataError: another process holds it; the message says which.
+    """
+
+    def __init__(self, folder: Path, way_out: str) -> None:
+        _check_system()
+        file = folder / ".lock"
+        self._descriptor: int | None
+        self._descriptor = descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _lock(descriptor, wait=False)
+        except BlockingIOError as error:
+            self.close()
+            holder = file.read_text(encoding="utf-8", errors="replace").strip()
+            raise DataError(
+                f"{folder}: {holder or 'another process'} is writing to this folder; {way_out}"
+            ) from error
+        except OSError:
+            pass  # this file system has no locks
+        program = Path(sys.argv[0]).name or "python"
+        os.ftruncate(descriptor, 0)
+        holder = f"process {os.getpid()} on {socket.gethostname()} ({program})\n"
+        os.write(descriptor, holder.encode("utf-8", "replace"))
+
+    def close(self) -> None:
+        """Lets another process have the folder."""
+        _unlock(self._descriptor)
+        self._descriptor = None
+
+    def __enter__(self) -> FolderLock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _lock_or_none(path: Path, wait: bool = False) -> int | None:
+    """Locks a file or folder; returns None where another process has it or locks do not exist."""
+    _check_system()
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:  # its owner has just removed it
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        _lock(descriptor, wait)
     except OSError:
         # Some network file systems cannot lock folders. Nothing is swept there.
         os.close(descriptor)
@@ -64,17 +259,18 @@ def lock_folder(folder: Path, wait: bool) -> int | None:
     return descriptor
 
 
-def unlock(descriptor: int | None) -> None:
-    """Frees what `lock_folder` returned."""
+def _lock(descriptor: int, wait: bool) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+
+def _check_system() -> None:
+    if fcntl is None:
+        raise DataError(
+            "this system has no file locks, which keep two processes out of one folder; use Linux, "
+            "macOS, or WSL on Windows"
+        )
+
+
+def _unlock(descriptor: int | None) -> None:
     if descriptor is not None:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Waits for the lock of a folder and holds it for the block."""
-    descriptor = lock_folder(folder, wait=True)
-    try:
-        yield
-    finally:
-        unlock(descriptor)

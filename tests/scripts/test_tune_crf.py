@@ -142,7 +142,7 @@ def test_a_killed_search_goes_on_with_the_same_command(search, finished, tune, t
     shutil.copytree(finished, killed)
     (killed / "best.json").unlink()
     (killed / "predictions" / "000002.npz").unlink()
-    (killed / "predictions" / ".000002.npz.partial").write_bytes(b"half")
+    (killed / "predictions" / ".000002.npz.partial-0123abcd").write_bytes(b"half")
     first, second, *_ = (killed / "trials.jsonl").read_bytes().splitlines(keepends=True)
     (killed / "trials.jsonl").write_bytes(first + second[:50])
     untouched = (killed / "predictions" / "000000.npz").stat().st_mtime_ns

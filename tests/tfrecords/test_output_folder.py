@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tf_image_segmentation import atomic
+from tf_image_segmentation.atomic import restore
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.tfrecords import output_folder as output_folder_module
-from tf_image_segmentation.tfrecords.output_folder import check_output, output_folder, restore
+from tf_image_segmentation.tfrecords.output_folder import check_output, output_folder
 
 
 def fill(folder: Path, text: str) -> None:
@@ -101,16 +102,17 @@ def test_the_second_of_two_leaves_the_first_whole(tmp_path: Path) -> None:  # fa
 # Stops in the middle of the work ("partial"), or between the two renames ("renames").
 KILLED = """
 import sys, time, pathlib
-from tf_image_segmentation.tfrecords import output_folder as module
+from tf_image_segmentation import atomic
+from tf_image_segmentation.tfrecords.output_folder import output_folder
 out, where = pathlib.Path(sys.argv[1]), sys.argv[2]
 def stop(*_):
     print("ready", flush=True)
     time.sleep(60)
-with module.output_folder(out, overwrite=True) as folder:
+with output_folder(out, overwrite=True) as folder:
     (folder / "manifest.json").write_text("new")
     if where == "partial":
         stop()
-    module._exchange = lambda first, second: False  # as on systems that cannot
+    atomic._exchange = lambda first, second: False  # as on systems that cannot
     rename = pathlib.Path.rename
     def stop_at_the_second(self, target):
         if "partial" in self.name:
@@ -147,7 +149,7 @@ def test_an_output_is_there_at_every_moment_of_its_replacement(
     probe = tmp_path / "a", tmp_path / "b"
     for folder in probe:
         folder.mkdir()
-    if not output_folder_module._exchange(*probe):
+    if not atomic._exchange(*probe):
         pytest.skip("folders cannot be exchanged in one step here")
     out = tmp_path / "out"
     out.mkdir()

@@ -133,7 +133,7 @@ def test_a_folder_is_for_one_process_at_a_time(two_lines):
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout.readline() == "locked\n"
-        with pytest.raises(DataError, match="another search is writing to this folder"):
+        with pytest.raises(DataError, match="another process is writing to this folder"):
             open_it(two_lines).__enter__()
         other.kill()
     with open_it(two_lines) as folder:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from tf_image_segmentation.atomic import write_text
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.cli.stages import STAGES, metrics_of, run_command, train_stages
 from tf_image_segmentation.errors import DataError
@@ -94,5 +95,5 @@ def main() -> None:
             where = ["--tfrecords", records, "--split", split, "--output-dir", output]
             run_command("evaluate", "--checkpoint", model, *where, *options)
     text = "\n".join(table(args.output_dir, args.splits)) + "\n"
-    (args.output_dir / "results.md").write_text(text)
+    write_text(args.output_dir / "results.md", text)
     print(f"\n{text}\nwrote {args.output_dir}/results.md")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pooch
 
-from tf_image_segmentation.atomic import staging_folder
+from tf_image_segmentation.atomic import place, staging_folder
 from tf_image_segmentation.download.archive import Archive
 from tf_image_segmentation.download.archives import Limits, extract_archive
 from tf_image_segmentation.download.http_download import DownloadError, ResumingDownloader
@@ -156,7 +156,7 @@ def _unpack(file: Path, archive: Archive, root: Path, progress: bool) -> None:
                 unpacked, product, last={Path(name).parts[0] for name in archive.required}
             )
         else:
-            unpacked.rename(product)
+            place(unpacked, product)
 
 
 def _move_entries(source: Path, target: Path, last: set[str]) -> None:

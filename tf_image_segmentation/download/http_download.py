@@ -14,6 +14,8 @@ import requests
 import urllib3
 from tqdm import tqdm
 
+from tf_image_segmentation.atomic import place
+
 TIMEOUT_SECONDS = (10, 60)  # to connect, between two reads
 CHUNK_BYTES = 2**18
 
@@ -67,7 +69,7 @@ class ResumingDownloader:
                 if attempt == self._attempts:
                     raise
                 time.sleep(self._wait_seconds)
-        self._part.replace(output_file)
+        place(self._part, Path(output_file))
         self._validator_file.unlink(missing_ok=True)
 
     def _connect(self, url: str) -> None:

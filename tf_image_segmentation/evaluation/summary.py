@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from tf_image_segmentation.atomic import write_text
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
 
 if TYPE_CHECKING:
@@ -99,4 +100,4 @@ def save_metrics(
         "class_names": list(class_names),
         "confusion_matrix": matrix.matrix.tolist(),
     }
-    path.write_text(json.dumps(fields, indent=2) + "\n")
+    write_text(path, json.dumps(fields, indent=2) + "\n")

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tf_image_segmentation.atomic import locked, staging_folder
+from tf_image_segmentation.atomic import locked, place, staging_folder
 from tf_image_segmentation.errors import DataError
 
 
@@ -34,7 +34,7 @@ def staged_outputs(folder: Path, names: Sequence[str], overwrite: bool) -> Itera
                 # Another export may have finished since this one started.
                 _refuse_to_lose(folder, names, overwrite)
                 for name in names:
-                    _place(partial, folder, name)
+                    place(partial / name, folder / name)
     except BaseException:
         if not existed:
             with contextlib.suppress(OSError):  # another export may have put something there
@@ -52,17 +52,3 @@ def _refuse_to_lose(folder: Path, names: Sequence[str], overwrite: bool) -> None
             raise DataError(f"{path}: exists already; name another folder, or use --overwrite")
         if path.is_dir() and not (path / "saved_model.pb").is_file():
             raise DataError(f"{path}: is a folder and no SavedModel; it will not be overwritten")
-
-
-def _place(partial: Path, folder: Path, name: str) -> None:
-    target, aside = folder / name, partial / f"old-{name}"
-    if not target.is_dir():
-        (partial / name).replace(target)
-        return
-    # A folder cannot be replaced in one stroke; the old one goes with the temporary folder.
-    target.rename(aside)
-    try:
-        (partial / name).rename(target)
-    except BaseException:
-        aside.rename(target)
-        raise

@@ -12,7 +12,7 @@ from numpy.lib.format import open_memmap
 from PIL import Image
 from tqdm import tqdm
 
-from tf_image_segmentation.atomic import staging_folder
+from tf_image_segmentation.atomic import place, staging_folder
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.decode.images import decode_image
 from tf_image_segmentation.datasets.lists import list_files
@@ -208,12 +208,12 @@ class Predictor:
         if stored is not None:
             stored.flush()
             del stored
-            _finish_npz(staging, names).replace(job.path("_probabilities.npz"))
+            place(_finish_npz(staging, names), job.path("_probabilities.npz"))
         overlay = captioned_overlay(image, labels, names, palette, _OVERLAY_SIDE)
         Image.fromarray(overlay).save(staging / "overlay.jpg", quality=90)
-        (staging / "overlay.jpg").replace(job.path("_overlay.jpg"))
+        place(staging / "overlay.jpg", job.path("_overlay.jpg"))
         palette_image(labels, palette).save(staging / "labels.png")
-        (staging / "labels.png").replace(job.labels)
+        place(staging / "labels.png", job.labels)
 
 
 def _with_progress(blocks: Iterable[Block], image: np.ndarray) -> Iterator[Block]:

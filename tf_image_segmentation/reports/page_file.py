@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tf_image_segmentation.atomic import temporary_sibling, write_text
 from tf_image_segmentation.errors import DataError
 
 
@@ -38,10 +37,8 @@ def write_page(path: Path, page: str) -> None:
     Raises:
         OSError: the disk fails.
     """
-    with _temporary(path) as temporary:
-        # Paths and names may hold what no encoding can write.
-        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
-        temporary.replace(path)
+    # Paths and names may hold what no encoding can write.
+    write_text(path, page, errors="backslashreplace")
 
 
 def check_writable(path: Path) -> None:
@@ -51,17 +48,8 @@ def check_writable(path: Path) -> None:
         raise DataError(f"{path}: is not a file; {way_out}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(path) as temporary:
-            temporary.touch()
+        with temporary_sibling(path, Path.touch):
+            pass
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}"
         raise DataError(f"{path}: cannot be written ({reason}); {way_out}") from error
-
-
-@contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tf_image_segmentation.atomic import write_text
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
@@ -131,9 +132,7 @@ class Manifest:
             replace(part, folder=os.path.relpath(part.folder, folder.resolve()))
             for part in self.parts
         )
-        temporary = folder / f".{MANIFEST_FILE}.{os.getpid()}"
-        temporary.write_text(replace(self, parts=parts).to_json(), encoding="utf-8")
-        temporary.replace(folder / MANIFEST_FILE)
+        write_text(folder / MANIFEST_FILE, replace(self, parts=parts).to_json())
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tf_image_segmentation.atomic import restore
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import choose
 from tf_image_segmentation.tfrecords.framing import count_records
 from tf_image_segmentation.tfrecords.manifest import MANIFEST_FILE, Manifest, Shard
-from tf_image_segmentation.tfrecords.output_folder import restore
 
 _SHARD_NAME = re.compile(
     r"(?P<start>.*-)(?P<number>\d{5})-of-(?P<count>\d{5})(?P<end>.*)", re.DOTALL

@@ -12,10 +12,10 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
+from tf_image_segmentation.atomic import write_text
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models.network import Network
-from tf_image_segmentation.training.run_folder import write_atomically
 
 
 class Checkpoints:
@@ -89,7 +89,7 @@ def save_model(folder: Path, network: Network, info: DatasetInfo, step: int) -> 
         network.save(folder / name, {"dataset": info.to_json(), "step": step})
         # What tf.train.latest_checkpoint reads.
         state = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
-        write_atomically(folder / "checkpoint", state)
+        write_text(folder / "checkpoint", state)
     for file in folder.glob("model-*"):
         if file.name.split(".")[0] != name:
             _remove(file)

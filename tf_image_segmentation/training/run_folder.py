@@ -8,9 +8,7 @@ several datasets train together, ``data/`` (the mixture, which opens like a fold
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from tf_image_segmentation.atomic import FolderLock, write_text
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.training.run_files import (
     CONFIG_FILE,
@@ -77,13 +76,6 @@ def _version(package: str) -> str | None:
         return None
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replaces a text file so that a kill leaves either the old content or the new."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(path)
-
-
 class RunFolder:
     """Opens ``path`` for one trainer at a time.
 
@@ -110,10 +102,10 @@ class RunFolder:
         self._config_file = path / CONFIG_FILE
         self._metrics_file = path / METRICS_FILE
         self._config = config
-        self._lock: Any = None
+        self._lock: FolderLock | None = None
         if is_owner:
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = self._take_lock()
+            self._lock = FolderLock(path, "wait for it or use another --run-dir")
             self._check(resume)
 
     @property
@@ -148,22 +140,7 @@ class RunFolder:
         Further ``facts`` are stored with the environment, and not compared at a resume.
         """
         stored = {**self._config, "environment": {**environment(), **facts}}
-        write_atomically(self._config_file, json.dumps(stored, indent=2) + "\n")
-
-    def _take_lock(self) -> Any:
-        # The system drops the lock with the process, however that ends.
-        lock = (self.path / ".lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.close()
-            raise DataError(
-                f"{self.path}: another training process is writing to this folder; "
-                "wait for it or use another --run-dir"
-            ) from error
-        except OSError:
-            pass  # this file system has no locks
-        return lock
+        write_text(self._config_file, json.dumps(stored, indent=2) + "\n")
 
     def _check_resume(self, config: dict[str, Any], resume: bool) -> None:
         if not resume:
@@ -202,7 +179,7 @@ class RunFolder:
             return
         kept = [line for line in self.read_metrics() if line["step"] <= step]
         text = "".join(json.dumps(line) + "\n" for line in kept)
-        write_atomically(self._metrics_file, text)
+        write_text(self._metrics_file, text)
 
     def close(self) -> None:
         """Lets another trainer have the folder."""

@@ -6,13 +6,12 @@ The probabilities are rounded to float16, which moves the energy of one above 6e
 
 from __future__ import annotations
 
-import contextlib
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from tf_image_segmentation.atomic import replacing
 from tf_image_segmentation.errors import DataError
 
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
@@ -27,20 +26,6 @@ def cache_bytes(pixels: int, num_classes: int) -> int:
     """Returns what the files of images with so many pixels take, less a kilobyte each."""
     # Two bytes a probability, three of the image, one of the mask and one of the labels.
     return pixels * (2 * num_classes + 5)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path, whose file replaces ``path`` if the block ends well.
-
-    A kill leaves the old file or the new one. Only for one process at a time.
-    """
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def store(

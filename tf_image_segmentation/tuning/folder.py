@@ -7,7 +7,6 @@ and in the end ``best.json``.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -16,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from tf_image_segmentation.atomic import FolderLock, replacing, write_text
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.tuning.cache import replacing
 from tf_image_segmentation.tuning.trials import Trial
 
 SEARCH_FILE, TRIALS_FILE, BEST_FILE = "search.json", "trials.jsonl", "best.json"
@@ -139,25 +138,9 @@ def open_folder(
     if path.exists() and not path.is_dir():
         raise DataError(f"{path}: is a file; name a folder with --output-dir")
     path.mkdir(parents=True, exist_ok=True)
-    with _locked(path):
+    with FolderLock(path, "wait for it or use another --output-dir"):
         _check_identity(path, json.loads(json.dumps(identity)))
         yield SearchFolder(path, num_classes, ignore_label)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    # The system drops the lock with the process, however that ends.
-    with (path / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DataError(
-                f"{path}: another search is writing to this folder; wait for it or use another "
-                "--output-dir"
-            ) from error
-        except OSError:
-            pass  # this file system has no locks
-        yield
 
 
 def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
@@ -192,5 +175,4 @@ def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
 
 
 def _write_json(path: Path, fields: Mapping[str, Any]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(fields, indent=2) + "\n")
+    write_text(path, json.dumps(fields, indent=2) + "\n")

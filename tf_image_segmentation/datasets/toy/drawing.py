@@ -13,7 +13,7 @@ import scipy.io  # type: ignore[import-untyped]
 from PIL import Image
 from tqdm import tqdm
 
-from tf_image_segmentation.atomic import staging_folder
+from tf_image_segmentation.atomic import place, staging_folder
 from tf_image_segmentation.datasets.toy.scene import Scene, draw_scene
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
@@ -79,14 +79,7 @@ def write_shapes(
         (staging / "new" / MARKER_FILE).write_text(json.dumps(marker) + "\n")
         # Again: somebody else may have written to it meanwhile.
         _check_root(root, overwrite)
-        if root.exists():
-            root.rename(staging / "old")
-        try:
-            (staging / "new").rename(root)
-        except BaseException:
-            if (staging / "old").exists():
-                (staging / "old").rename(root)
-            raise
+        place(staging / "new", root)
 
 
 def _check_arguments(num_images: int, image_size: int, seed: int) -> None:
