@@ -101,8 +101,7 @@ def test_the_recipe_decides():
         Recipe(
             steps=10,
             learning_rate=0.5,
-            optimizer="momentum",
-            momentum=0.99,
+            optimizer={"name": "momentum", "momentum": 0.99},
             schedule="poly",
             warmup_steps=2,
         )
