@@ -40,7 +40,7 @@ ADDED = {
 RUN_ELSEWHERE = {
     "make demo": "scripts/test_demo.py",
     "make test": None,
-    "tensorboard --logdir runs": "training/test_monitor.py",
+    "tensorboard --logdir runs": "training/test_callbacks.py",
     "scripts/download_pascal_voc.py": "scripts/test_download.py",
     "scripts/reproduce_camvid.py": "scripts/test_reproduce_camvid.py",
 }

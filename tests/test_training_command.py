@@ -16,7 +16,7 @@ from tf_image_segmentation.training.recipe import FIELDS, built_in_recipes
 @pytest.fixture
 def trained_with(monkeypatch):
     """trained_with(option, ...) -> the configuration and resume flag that training starts with."""
-    import tf_image_segmentation.training.trainer as trainer
+    import tf_image_segmentation.training.loop as loop
 
     def call(*arguments: str):
         received = []
@@ -24,9 +24,9 @@ def trained_with(monkeypatch):
         def train(config, resume, strategy):
             assert strategy is tf.distribute.get_strategy()
             received.append((config, resume))
-            return trainer.TrainingResult(1, 0, None, None)
+            return loop.TrainingResult(1, 0, None, None)
 
-        monkeypatch.setattr(trainer, "train", train)
+        monkeypatch.setattr(loop, "train", train)
         monkeypatch.setattr(sys, "argv", ["train", "--tfrecords", "records", *arguments])
         assert command.main("fcn_16s", "Trains.") == 0
         return received[0]

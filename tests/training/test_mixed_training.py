@@ -17,8 +17,8 @@ from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import Manifest, convert, open_records
 from tf_image_segmentation.training.data import TrainingData
+from tf_image_segmentation.training.loop import Trainer
 from tf_image_segmentation.training.run_folder import RunFolder
-from tf_image_segmentation.training.trainer import Trainer
 
 BARN = DatasetInfo("barn", ("dog", "cow"), ((0, 0, 255), (0, 255, 0)), ignore_label=255)
 CLASS_MAP = {
@@ -61,7 +61,7 @@ def mixed(make_config, tmp_path):
 
 def test_a_killed_run_resumes_with_the_same_losses(mixed, monkeypatch, tmp_path):  # fault 51
     whole, killed = mixed("whole"), mixed("killed")
-    monkeypatch.setattr(Trainer, "_validate", lambda trainer, step, monitor: None)
+    monkeypatch.setattr(Trainer, "_validate", lambda trainer, step, told: None)
     run_quietly(whole)
 
     class Killed(BaseException):

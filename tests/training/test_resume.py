@@ -20,7 +20,7 @@ from tiny_runs import StopAfter, losses, run_quietly
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import Network
-from tf_image_segmentation.training.trainer import Trainer
+from tf_image_segmentation.training.loop import Trainer
 
 
 def test_same_seed_same_losses_other_seed_other(make_config, uninterrupted_losses):
@@ -60,9 +60,9 @@ def test_a_signal_during_validation_saves_the_step(make_config, monkeypatch):
     config = make_config(checkpoint_interval=100)
     original = Trainer._validate
 
-    def validate(trainer, step, monitor):
+    def validate(trainer, step, told):
         os.kill(os.getpid(), signal.SIGTERM)
-        original(trainer, step, monitor)
+        original(trainer, step, told)
 
     monkeypatch.setattr(Trainer, "_validate", validate)
     assert run_quietly(config).exit_code == 143
@@ -203,9 +203,9 @@ def test_resume_without_a_usable_checkpoint_is_an_error(make_config):
 def test_two_trainers_in_one_folder(make_config):
     # fault 52
     config = make_config()
-    trainer = Trainer(config, progress=False)
+    trainer = Trainer(config)
     with pytest.raises(DataError, match=r"process \d+ on .* is writing to this folder"):
-        Trainer(config, resume=True, progress=False)
+        Trainer(config, resume=True)
     trainer.run()
 
 
@@ -234,7 +234,7 @@ def test_weights_that_are_not_finite_are_not_saved(make_config, monkeypatch):
         variable.assign(variable * np.nan)
 
     StopAfter(monkeypatch, 4, spoil)
-    trainer = Trainer(config, progress=False)
+    trainer = Trainer(config)
     with pytest.raises(DataError, match="step 4: weights are not finite"):
         trainer.run()
     assert not (config.run_dir / "checkpoints" / "ckpt-4.index").exists()

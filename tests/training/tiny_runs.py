@@ -6,11 +6,11 @@ import json
 import os
 import signal
 
-from tf_image_segmentation.training.trainer import Trainer, train
+from tf_image_segmentation.training.loop import Trainer, train
 
 
-def run_quietly(config, resume=False):
-    return train(config, resume=resume, progress=False)
+def run_quietly(config, resume=False, callbacks=()):
+    return train(config, resume=resume, progress=False, callbacks=callbacks)
 
 
 def losses(config) -> dict[int, float]:
@@ -28,8 +28,8 @@ class StopAfter:
     def __init__(self, monkeypatch, step: int, action=None) -> None:
         original = Trainer._run_step
 
-        def run_step(trainer, function, batch, number):
-            loss = original(trainer, function, batch, number)
+        def run_step(trainer, batch, number):
+            loss = original(trainer, batch, number)
             if number == step:
                 (action or (lambda: os.kill(os.getpid(), signal.SIGTERM)))()
             return loss

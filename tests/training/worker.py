@@ -16,7 +16,7 @@ import tensorflow as tf
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.training import Recipe, TrainingConfig
 from tf_image_segmentation.training.distribution import make_strategy
-from tf_image_segmentation.training.trainer import Trainer, train
+from tf_image_segmentation.training.loop import Trainer, train
 
 
 def config_from(fields: dict) -> TrainingConfig:
@@ -27,10 +27,10 @@ def config_from(fields: dict) -> TrainingConfig:
 def signal_self_in(step: int, number: int) -> None:
     original = Trainer._run_step
 
-    def run_step(trainer, function, batch, current):
+    def run_step(trainer, batch, current):
         if current == step:
             os.kill(os.getpid(), number)
-        return original(trainer, function, batch, current)
+        return original(trainer, batch, current)
 
     Trainer._run_step = run_step
 

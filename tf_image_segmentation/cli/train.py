@@ -181,7 +181,7 @@ def main(model: str | None = None, description: str | None = __doc__) -> int:
     config = read_config(args, model or args.model)
     command_line.load_tensorflow()
     from tf_image_segmentation.training.distribution import make_strategy
-    from tf_image_segmentation.training.trainer import train
+    from tf_image_segmentation.training.loop import train
 
     strategy = make_strategy(args.strategy)  # before TensorFlow does anything else
     run_dir = config.run_dir

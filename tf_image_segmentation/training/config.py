@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.structs import convert
 from tf_image_segmentation.training.recipe import Recipe
 
 STRATEGIES = ("default", "mirrored", "multi_worker")
@@ -69,3 +73,72 @@ class TrainingConfig:
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         plain |= {"recipe": self.recipe.to_json(), "run_dir": str(self.run_dir)}
         return {n: list(v) if isinstance(v, tuple) else v for n, v in plain.items()}
+
+
+class SavedConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``config.json`` holds: the fields of `TrainingConfig`, and what it ran on.
+
+    Attributes:
+        data: checksums of the training records.
+        validation_data: checksums of the validation records.
+        mixture: how several datasets are mixed, if they are.
+        plugins: checksum of the file of each part that is not built in.
+        environment: versions, git commit and so on; not compared when a run is resumed.
+    """
+
+    model: str = ""
+    recipe: dict[str, Any] = {}
+    tfrecords: str | list[str] = ""
+    run_dir: str = ""
+    val_tfrecords: str | None = None
+    init_checkpoint: str | None = None
+    dataset: str | None = None
+    class_map: str | None = None
+    sampling_weights: list[float] | None = None
+    seed: int = 0
+    keep_checkpoints: int = 3
+    data: list[str] = []
+    validation_data: list[str] = []
+    mixture: dict[str, Any] | None = None
+    plugins: dict[str, str] = {}
+    environment: dict[str, Any] = {}
+
+
+def check_saved(fields: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Returns the fields of a ``config.json`` in today's form.
+
+    Fields that the version which wrote them did not have take their defaults.
+
+    Args:
+        fields: what the file holds.
+        path: the file, for messages.
+
+    Raises:
+        DataError: a field has the wrong type, or breaks a rule of `Recipe`.
+    """
+    today = dict(fields)
+    earlier_place = today.pop("checkpoint_interval", None)
+    convert(today, SavedConfig, path)
+    if "recipe" in today:
+        recipe = _recipe_of_today(today["recipe"])
+        if earlier_place is not None:
+            recipe["checkpoint_interval"] = earlier_place
+        today["recipe"] = Recipe.from_plain(recipe, f"{path}: recipe").to_json()
+    return today
+
+
+def _recipe_of_today(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Replaces the fields that recipes had before their parts had names."""
+    recipe = dict(fields)
+    flip, scale = recipe.pop("flip", None), recipe.pop("scale_range", None)
+    color, momentum = recipe.pop("color_distortion", None), recipe.pop("momentum", None)
+    if flip is not None:
+        parts = [
+            "flip" if flip else None,
+            None if color in (None, "none") else {"name": "color", "mode": color},
+            None if scale is None else {"name": "scale", "range": scale},
+        ]
+        recipe["augmentations"] = [part for part in parts if part is not None]
+    if recipe.get("optimizer") == "momentum" and momentum is not None:
+        recipe["optimizer"] = {"name": "momentum", "momentum": momentum}
+    return recipe

@@ -11,7 +11,7 @@ from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.input.augmentation import Augmentation
 from tf_image_segmentation.input.pipeline import check_batch_size, training_batches
-from tf_image_segmentation.models.vgg import RGB_MEAN
+from tf_image_segmentation.models.registry import MODELS, ModelSpec
 from tf_image_segmentation.tfrecords.manifest import Manifest
 from tf_image_segmentation.tfrecords.mixed_records import open_mixture
 from tf_image_segmentation.tfrecords.mixture import make_mixture
@@ -49,6 +49,8 @@ class TrainingData:
         Raises:
             DataError: they do not, or are not there, or damaged, or too few for a batch.
         """
+        spec = MODELS[config.model]
+        _check_crop_size(config.recipe.crop_size, spec)
         records = _open_training(config)
         check_batch_size(records, config.recipe.batch_size, replicas)
         info = records.described_as(config.dataset)
@@ -60,7 +62,7 @@ class TrainingData:
             info,
             ignore_label,
             _balancing(config, records),
-            _augmentation(config.recipe, ignore_label),
+            _augmentation(config.recipe, spec, ignore_label),
         )
 
     @property
@@ -83,13 +85,23 @@ class TrainingData:
         )
 
 
-def _augmentation(recipe: Recipe, mask_fill: int) -> Augmentation:
+def _check_crop_size(crop_size: tuple[int, int], spec: ModelSpec) -> None:
+    divisor = spec.size_divisor
+    if any(side % divisor for side in crop_size):
+        nearest = [max(1, round(side / divisor)) * divisor for side in crop_size]
+        raise DataError(
+            f"crop_size must be height and width in multiples of {divisor} for {spec.name}, for "
+            f"example {nearest}, got {list(crop_size)}"
+        )
+
+
+def _augmentation(recipe: Recipe, spec: ModelSpec, mask_fill: int) -> Augmentation:
     parts = {part.name: part.arguments for part in recipe.augmentations}
     if unknown := sorted(set(parts) - {"flip", "scale", "color"}):
         raise DataError(f"unknown augmentation {unknown[0]!r}; choose from color, flip, scale")
     return Augmentation(
         crop_size=recipe.crop_size,
-        image_fill=RGB_MEAN,
+        image_fill=spec.pad_value,
         mask_fill=mask_fill,
         flip="flip" in parts,
         scale_range=parts["scale"]["range"] if "scale" in parts else None,

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -164,7 +164,11 @@ class Workers:
 
     def any(self, flag: bool) -> bool:
         """Returns whether ``flag`` is set on any worker."""
-        return bool(self.sum(np.array(flag, np.int64)))
+        return self.any_of([flag])[0]
+
+    def any_of(self, flags: Sequence[bool]) -> list[bool]:
+        """Returns for each flag whether it is set on any worker."""
+        return [bool(count) for count in self.sum(np.array(flags, np.int64))]
 
 
 # What an operation over several workers raises when one of them is gone.

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.structs import read_json
+from tf_image_segmentation.training.config import check_saved
 
 CONFIG_FILE = "config.json"
 METRICS_FILE = "metrics.jsonl"
@@ -46,7 +48,7 @@ def differences(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Returns the ``config.json`` of a run.
+    """Returns the ``config.json`` of a run, one of an earlier version in today's form.
 
     Raises:
         DataError: there is none, or it is damaged.
@@ -58,14 +60,9 @@ def read_config(folder: Path) -> dict[str, Any]:
             "--run-dir of the training named, such as runs/fcn_32s"
         )
     try:
-        config = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise DataError(
-            f"{path}: not readable as JSON ({error}); restore it from a copy"
-        ) from error
-    if not isinstance(config, dict):
-        raise DataError(f"{path}: must be a JSON object; restore it from a copy")
-    return config
+        return check_saved(read_json(path, dict[str, Any]), path)
+    except DataError as error:
+        raise DataError(f"{error}; restore it from a copy") from error
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

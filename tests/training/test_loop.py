@@ -14,7 +14,7 @@ from tiny_runs import losses, run_quietly
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import Network
 from tf_image_segmentation.tfrecords import open_records
-from tf_image_segmentation.training.trainer import Trainer
+from tf_image_segmentation.training.loop import Trainer
 
 
 def test_a_run_writes_what_it_promises(make_config):
@@ -75,7 +75,7 @@ def test_training_learns(make_config):
 
 def test_records_named_by_a_pattern_validate_on_the_validation_split(make_config):
     config = make_config(steps=1)
-    trainer = Trainer(replace(config, tfrecords=f"{config.tfrecords}/train-*"), progress=False)
+    trainer = Trainer(replace(config, tfrecords=f"{config.tfrecords}/train-*"), resume=False)
     assert {file.name.split("-")[0] for file in trainer._data.records.files} == {"train"}
     assert {file.name.split("-")[0] for file in trainer._data.validation.files} == {"val"}
     trainer.run()

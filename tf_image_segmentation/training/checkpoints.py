@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -16,20 +16,33 @@ from tf_image_segmentation.atomic import write_text
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.training.averages import Averages
 
 
 class Checkpoints:
-    """Weights, optimizer state and step under ``ckpt-<step>``; the newest ``keep`` stay."""
+    """Weights, optimizer state and step under ``ckpt-<step>``; the newest ``keep`` stay.
+
+    Args:
+        folder: where they lie.
+        network: whose weights.
+        optimizer: whose state and step.
+        keep: how many stay.
+        averages: of the weights, if the run makes them.
+    """
 
     def __init__(
-        self, folder: Path, network: Network, optimizer: keras.optimizers.Optimizer, keep: int
+        self,
+        folder: Path,
+        network: Network,
+        optimizer: keras.optimizers.Optimizer,
+        keep: int,
+        averages: Averages | None = None,
     ) -> None:
         self._folder = folder
-        # Keyed by variable name, so that a checkpoint does not depend on how objects nest.
-        weights = {name.replace("/", "."): v for name, v in network.variables_by_name.items()}
-        self._checkpoint = tf.train.Checkpoint(
-            weights=tf.train.Checkpoint(**weights), optimizer=optimizer
-        )
+        parts = {"weights": _keyed(network.variables_by_name), "optimizer": optimizer}
+        if averages is not None:
+            parts["averages"] = _keyed(averages.by_name)
+        self._checkpoint = tf.train.Checkpoint(**parts)
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=keep)
 
     def save(self, step: int) -> None:
@@ -73,6 +86,11 @@ class Checkpoints:
             if number := re.fullmatch(r"ckpt-(\d+)", index.stem):
                 found.append((int(number[1]), index.with_suffix("")))
         return found
+
+
+def _keyed(variables: Mapping[str, tf.Variable]) -> tf.train.Checkpoint:
+    # By variable name, so that a checkpoint does not depend on how objects nest.
+    return tf.train.Checkpoint(**{name.replace("/", "."): v for name, v in variables.items()})
 
 
 def save_model(folder: Path, network: Network, info: DatasetInfo, step: int) -> None:

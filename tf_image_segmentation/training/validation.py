@@ -1,0 +1,109 @@
+"""The validation of a run: the recipe's loss and metrics over the validation records."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
+from tf_image_segmentation.inference.stream import predict_each
+from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.registry import Part
+from tf_image_segmentation.tfrecords.records import Records
+from tf_image_segmentation.training.callbacks import Shown, Validation
+from tf_image_segmentation.training.distribution import Workers
+
+_SHOWN = 4  # images that TensorBoard shows
+_TINY = np.finfo(np.float32).tiny
+
+Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def validate(
+    network: Network,
+    records: Records,
+    info: DatasetInfo,
+    loss: Loss,
+    metrics: Sequence[Part],
+    workers: Workers,
+) -> Validation:
+    """Predicts every validation image at its own size and measures the predictions.
+
+    Of several workers, all of them call this; each predicts its share, and all get the same sums.
+
+    Args:
+        network: the network.
+        records: what to validate on.
+        info: the classes.
+        loss: from logits [1, height, width, num_classes] and masks [1, height, width], the mean
+            over the labeled pixels.
+        metrics: what to compute from the confusion matrix.
+        workers: the processes that train together.
+
+    Raises:
+        DataError: a record is damaged, or a mask holds an id that is no class.
+    """
+    started = time.perf_counter()
+    matrix = ConfusionMatrix(network.num_classes, info.ignore_label)
+    shown: list[Shown] = []
+    total = np.zeros(2)  # of losses, each times its labeled pixels, and of these
+    masks: deque[tuple[str, np.ndarray]] = deque()
+
+    def images() -> Iterator[tuple[str, np.ndarray]]:
+        for image, mask, image_id in records.examples(worker=workers.index, workers=workers.count):
+            masks.append((image_id, mask))
+            yield image_id, image
+
+    for _, image, blocks in predict_each(network, images(), probabilities=True):
+        image_id, mask = masks.popleft()
+        labels = np.empty(mask.shape, np.uint8)
+        for block in blocks:
+            truth = mask[block.rows, block.columns]
+            labels[block.rows, block.columns] = block.labels
+            _count(matrix, truth, block.labels, f"{records.files[0].parent}: image {image_id}")
+            total += _loss_of(block.probabilities, truth, loss, info.ignore_label)
+        if len(shown) < _SHOWN:
+            shown.append(Shown(image, mask, labels))
+    matrix.matrix = workers.sum(matrix.matrix)
+    matrix.ignored_pixels = int(workers.sum(np.array(matrix.ignored_pixels)))
+    loss_sum, pixels = workers.sum(total)
+    values: dict[str, float] = {"val_loss": float(loss_sum / pixels) if pixels else 0.0}
+    per_class: dict[str, Sequence[float]] = {}
+    measured = matrix.metrics()
+    values["val_mean_iou"] = measured.mean_iou
+    for part in metrics:
+        value: Any = getattr(measured, part.name)
+        if isinstance(value, float):
+            values[f"val_{part.name}"] = value
+        else:
+            per_class[part.name] = value
+    per_class["iou"] = list(measured.per_class_iou)
+    seconds = time.perf_counter() - started
+    return Validation(values, per_class, matrix, shown, info, seconds)
+
+
+def _count(matrix: ConfusionMatrix, truth: np.ndarray, labels: np.ndarray, place: str) -> None:
+    try:
+        matrix.update(truth, labels)
+    except ValueError as error:
+        raise DataError(f"{place}: {error}; convert the dataset again") from error
+
+
+def _loss_of(
+    probabilities: np.ndarray | None, truth: np.ndarray, loss: Loss, ignore_label: int | None
+) -> tuple[float, float]:
+    """Returns the loss of a part of an image times its labeled pixels, and their number."""
+    assert probabilities is not None
+    pixels = truth.size if ignore_label is None else np.count_nonzero(truth != ignore_label)
+    if not pixels:
+        return 0.0, 0.0
+    # Logits but for a constant of each pixel, which softmax takes out again.
+    logits = tf.math.log(tf.maximum(probabilities[np.newaxis], _TINY))
+    return float(loss(logits, truth[np.newaxis])) * pixels, float(pixels)
