@@ -176,12 +176,13 @@ def test_resume_refuses_another_configuration(make_config, make_records):
             run_quietly(other, resume=True)
 
 
-def test_garbled_state_file_and_corrupt_newest_checkpoint(make_config, capsys):
-    # faults 46 and 47
+@pytest.mark.parametrize("state", [b"\x00garbage", b"", b"\xff\xfe\x00" * 50])
+def test_garbled_state_file_and_corrupt_newest_checkpoint(make_config, capsys, state):
+    # faults 46, 47 and 63
     config = make_config()
     run_quietly(config)
     folder = config.run_dir / "checkpoints"
-    (folder / "checkpoint").write_bytes(b"\x00garbage")
+    (folder / "checkpoint").write_bytes(state)
     newest = folder / "ckpt-6.data-00000-of-00001"
     newest.write_bytes(newest.read_bytes()[:100])
     expected = losses(config)

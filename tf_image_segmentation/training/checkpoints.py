@@ -43,6 +43,7 @@ class Checkpoints:
         if averages is not None:
             parts["averages"] = _keyed(averages.by_name)
         self._checkpoint = tf.train.Checkpoint(**parts)
+        _drop_unreadable_state(folder)
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=keep)
 
     def save(self, step: int) -> None:
@@ -86,6 +87,14 @@ class Checkpoints:
             if number := re.fullmatch(r"ckpt-(\d+)", index.stem):
                 found.append((int(number[1]), index.with_suffix("")))
         return found
+
+
+def _drop_unreadable_state(folder: Path) -> None:
+    """Removes a ``checkpoint`` file that TensorFlow would stop at, as a power loss leaves it."""
+    try:
+        tf.train.get_checkpoint_state(str(folder))
+    except ValueError:  # empty, or not UTF-8
+        (folder / "checkpoint").unlink(missing_ok=True)
 
 
 def _keyed(variables: Mapping[str, tf.Variable]) -> tf.train.Checkpoint:

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.plugins import plugin_hash
+from tf_image_segmentation.registry import Registry
 from tf_image_segmentation.structs import convert
 from tf_image_segmentation.training.recipe import Recipe
 
@@ -73,6 +75,26 @@ class TrainingConfig:
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         plain |= {"recipe": self.recipe.to_json(), "run_dir": str(self.run_dir)}
         return {n: list(v) if isinstance(v, tuple) else v for n, v in plain.items()}
+
+
+def plugin_hashes(config: TrainingConfig) -> dict[str, str]:
+    """Returns the SHA-256 of the file of each part of a run that is not built in, by its name."""
+    recipe = config.recipe
+    names = {
+        "model": [config.model],
+        "optimizer": [recipe.optimizer.name],
+        "schedule": [recipe.schedule.name],
+        "loss": [part.name for part in recipe.loss],
+        "augmentation": [part.name for part in recipe.augmentations],
+        "metric": [part.name for part in recipe.metrics],
+    }
+    hashes = {
+        f"{kind} {name}": plugin_hash(Registry.all[kind].module_of(name))
+        for kind in names
+        if kind in Registry.all
+        for name in names[kind]
+    }
+    return {name: sha256 for name, sha256 in hashes.items() if sha256 is not None}
 
 
 class SavedConfig(msgspec.Struct, frozen=True, kw_only=True):

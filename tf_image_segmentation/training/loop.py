@@ -31,7 +31,7 @@ from tf_image_segmentation.training.callbacks import (
     TrainingResult,
 )
 from tf_image_segmentation.training.checkpoints import Checkpoints, save_model
-from tf_image_segmentation.training.config import TrainingConfig
+from tf_image_segmentation.training.config import TrainingConfig, plugin_hashes
 from tf_image_segmentation.training.data import TrainingData
 from tf_image_segmentation.training.distribution import Workers, naming_lost_workers
 from tf_image_segmentation.training.loss import mean_cross_entropy
@@ -91,6 +91,8 @@ class Trainer:
         self._workers = Workers(self._strategy)
         self._data = TrainingData.open(config, self._strategy.num_replicas_in_sync)
         described = {**config.to_json(), **self._data.identity()}
+        if plugins := plugin_hashes(config):
+            described["plugins"] = plugins
         if not self._workers.agree(json.dumps(described, sort_keys=True)):
             raise DataError(
                 f"worker {self._workers.index}: workers differ in their options or data; start all "

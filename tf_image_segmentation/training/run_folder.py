@@ -18,6 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from tf_image_segmentation import __version__
 from tf_image_segmentation.atomic import FolderLock, write_text
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.training.run_files import (
@@ -28,6 +29,7 @@ from tf_image_segmentation.training.run_files import (
     read_metrics,
 )
 
+_PACKAGE = "tf_image_segmentation"
 _PACKAGES = ("tensorflow", "keras", "tf-slim", "numpy", "pillow")
 # What may change between the parts of one run without changing what the run computes.
 _FREE_FIELDS = {
@@ -63,6 +65,7 @@ def environment() -> dict[str, Any]:
     changes = _git("status", "--porcelain", "--untracked-files=no")
     return {
         "python": platform.python_version(),
+        _PACKAGE: __version__,
         **versions,
         "git_commit": _git("rev-parse", "HEAD"),
         "git_changes": None if changes is None else bool(changes),
@@ -149,10 +152,18 @@ class RunFolder:
                 "or use another --run-dir"
             )
         saved = read_config(self.path)
-        saved.pop("environment", None)
+        if saved.pop("environment", {}).get(_PACKAGE) != __version__:
+            tqdm.write(
+                f"{self.path}: another version of {_PACKAGE} began this run; what is drawn at "
+                "random may differ from here on"
+            )
+        found = differences([saved, config])
+        for name in [name for name in found if name.startswith("plugins.")]:
+            old, new = found.pop(name)
+            tqdm.write(f"{self.path}: the file of {name[8:]} has changed: {old} before, {new} now")
         changed = [
             f"  {name}: {old} before, {new} now"
-            for name, (old, new) in differences([saved, config]).items()
+            for name, (old, new) in found.items()
             if name not in _FREE_FIELDS
         ]
         if changed:
