@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run, beside its curves."""
+"""What callbacks are told of a run, and what TensorBoard shows beside its curves."""
 
 from __future__ import annotations
 
@@ -12,17 +12,91 @@ from PIL import Image
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 from tiny_runs import run_quietly
 
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.evaluate import evaluate
 from tf_image_segmentation.inference.visualization import colorize
 from tf_image_segmentation.models import Network
 from tf_image_segmentation.tfrecords import open_records
+from tf_image_segmentation.training import Callback
+
+
+class Recorder(Callback):
+    def __init__(self):
+        self.told = []
+
+    def on_start(self, config, step):
+        self.told.append(("start", step))
+
+    def on_step(self, step, values):
+        assert set(values) == {"loss", "learning_rate", "seconds"}
+        self.told.append(("step", step))
+
+    def on_validation(self, step, values, validation):
+        assert validation.values == values
+        self.told.append(("validation", step))
+        self.values = values
+
+    def on_end(self, result):
+        self.told.append(("end", result and result.step))
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory, make_config_in):
-    config = make_config_in(tmp_path_factory.mktemp("monitor"))()
-    run_quietly(config)
+def recorder():
+    return Recorder()
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory, make_config_in, recorder):
+    config = make_config_in(tmp_path_factory.mktemp("callbacks"))()
+    run_quietly(config, callbacks=[recorder])
     return config
+
+
+def test_a_callback_is_told_everything_in_order(config, recorder):
+    steps = [("step", step) for step in range(1, 7)]
+    steps[3:3] = [("validation", 3)]
+    assert recorder.told == [("start", 0), *steps, ("validation", 6), ("end", 6)]
+    lines = (config.run_dir / "metrics.jsonl").read_text().splitlines()
+    (*_, last) = [line for line in map(json.loads, lines) if "val_mean_iou" in line]
+    assert {name: last[name] for name in last if name.startswith("val_")} == recorder.values
+    assert list(recorder.values) == [
+        "val_loss",
+        "val_mean_iou",
+        "val_mean_pixel_accuracy",
+        "val_pixel_accuracy",
+    ]
+
+
+def test_validation_loss_is_the_mean_over_all_labeled_pixels(config, recorder):
+    network = Network.from_checkpoint(config.run_dir / "model" / "last")
+    losses = []
+    for image, mask, _ in open_records(config.tfrecords, "val").examples():
+        padded = np.full((64, 64, 3), network.spec.pad_value, np.float32)
+        padded[:40, :48] = image
+        logits = network(padded[np.newaxis]).numpy()[0, :40, :48].astype(np.float64)
+        log_sum = np.log(np.exp(logits - logits.max(-1, keepdims=True)).sum(-1)) + logits.max(-1)
+        valid = mask != 255
+        truth = np.where(valid, mask, 0)
+        picked = np.take_along_axis(logits, truth[..., np.newaxis], axis=-1)[..., 0]
+        losses.append(np.minimum(log_sum - picked, 87.336)[valid])
+    expected = np.concatenate(losses).mean()
+    np.testing.assert_allclose(recorder.values["val_loss"], expected, rtol=1e-4)
+
+
+def test_a_callback_hears_of_an_error_and_its_own_error_ends_the_run(make_config):
+    class Failing(Recorder):
+        def on_step(self, step, values):
+            super().on_step(step, values)
+            if step == 3:
+                raise DataError("enough")
+
+    callback, config = Failing(), make_config()
+    with pytest.raises(DataError, match="enough"):
+        run_quietly(config, callbacks=[callback])
+    assert callback.told[-1] == ("end", None)
+    again = Recorder()
+    assert run_quietly(config, resume=True, callbacks=[again]).step == 6
+    assert again.told[0] == ("start", 2)
 
 
 @pytest.fixture(scope="module")
