@@ -158,7 +158,7 @@ def test_a_damaged_config_of_the_run_is_named(evaluate, network, tmp_path):
     checkpoint = tmp_path / "model" / "best"
     result = evaluate("--report", tmp_path / "report.html", checkpoint=checkpoint)
     assert result.returncode == 1
-    assert f"error: {tmp_path / 'config.json'}: not readable as JSON" in result.stderr
+    assert f"error: {tmp_path / 'config.json'}: Input data was truncated" in result.stderr
     assert not (tmp_path / "report.html").exists()
 
 
