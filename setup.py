@@ -36,6 +36,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["tf_image_segmentation*"]),
     package_data={
+        "tf_image_segmentation.datasets": ["classes/*.csv"],
         "tf_image_segmentation.reports": ["*.html", "*.css"],
         "tf_image_segmentation.training": ["recipes/*.toml"],
     },

@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.datasets import Sample
-from tf_image_segmentation.datasets.custom.classes_file import read_classes
+from tf_image_segmentation.datasets import Sample, get_dataset
+from tf_image_segmentation.datasets.classes_file import (
+    published_classes,
+    published_file,
+    read_classes,
+)
 from tf_image_segmentation.datasets.decode.masks import read_class_ids
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
@@ -154,3 +158,11 @@ def test_what_is_wrong_is_said_with_its_line(classes, text, words):
 def test_a_missing_file_is_described(tmp_path):
     with pytest.raises(DataError, match=r"classes\.csv: missing; make it, .* 'name,id'"):
         read_classes(tmp_path / "classes.csv", "toy")
+
+
+def test_every_table_that_ships_is_of_a_dataset_and_gives_its_classes():
+    tables = sorted(path.stem for path in published_file("ade20k").parent.iterdir())
+    assert len(tables) > 5
+    for name in tables:
+        info, table = get_dataset(name).info, published_classes(name)
+        assert (info.class_names, info.palette) == (table.class_names, table.palette)

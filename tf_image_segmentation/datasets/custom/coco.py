@@ -8,14 +8,17 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from tf_image_segmentation.datasets.custom.coco_file import CocoFile, read_coco
-from tf_image_segmentation.datasets.custom.coco_regions import (
+from tf_image_segmentation.datasets.custom.coco_masks import (
     IGNORE_LABEL,
     check_installed,
     read_regions,
 )
-from tf_image_segmentation.datasets.custom.file_readers import IMAGE_SUFFIXES, image_reader
-from tf_image_segmentation.datasets.custom.relative_paths import resolve_named
-from tf_image_segmentation.datasets.custom.split_files import warn_of_unnamed
+from tf_image_segmentation.datasets.custom.files import (
+    IMAGE_SUFFIXES,
+    image_reader,
+    resolve_named,
+    warn_of_unnamed,
+)
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import list_files
 from tf_image_segmentation.datasets.registry import OpenDataset, register_layout

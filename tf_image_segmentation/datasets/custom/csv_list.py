@@ -6,11 +6,13 @@ import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from tf_image_segmentation.datasets.custom.classes_file import CLASSES_FILE, read_classes
-from tf_image_segmentation.datasets.custom.csv_tables import Row, read_table
-from tf_image_segmentation.datasets.custom.file_readers import sample_of_files
-from tf_image_segmentation.datasets.custom.relative_paths import resolve_named
-from tf_image_segmentation.datasets.custom.split_files import DEFAULT_SPLIT
+from tf_image_segmentation.datasets.classes_file import CLASSES_FILE, read_classes
+from tf_image_segmentation.datasets.csv_tables import Row, read_table
+from tf_image_segmentation.datasets.custom.files import (
+    DEFAULT_SPLIT,
+    resolve_named,
+    sample_of_files,
+)
 from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source

@@ -6,15 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tf_image_segmentation.datasets.custom.classes_file import CLASSES_FILE, read_classes
-from tf_image_segmentation.datasets.custom.file_readers import (
+from tf_image_segmentation.datasets.classes_file import CLASSES_FILE, read_classes
+from tf_image_segmentation.datasets.custom.files import (
     IMAGE_SUFFIXES,
     MASK_SUFFIXES,
-    sample_of_files,
-)
-from tf_image_segmentation.datasets.custom.split_files import (
     Files,
     files_by_split,
+    sample_of_files,
     warn_of_left_out,
 )
 from tf_image_segmentation.datasets.lists import resolve_inside

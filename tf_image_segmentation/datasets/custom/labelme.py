@@ -11,15 +11,22 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tf_image_segmentation.datasets.custom.classes_file import (
+from tf_image_segmentation.datasets.classes_file import (
     CLASSES_FILE,
     is_ignored,
     read_classes,
 )
-from tf_image_segmentation.datasets.custom.file_readers import IMAGE_SUFFIXES, image_reader
-from tf_image_segmentation.datasets.custom.labelme_file import Annotation, read_annotation
-from tf_image_segmentation.datasets.custom.shape_drawing import draw_shape
-from tf_image_segmentation.datasets.custom.split_files import files_by_split, warn_of_unnamed
+from tf_image_segmentation.datasets.custom.files import (
+    IMAGE_SUFFIXES,
+    files_by_split,
+    image_reader,
+    warn_of_unnamed,
+)
+from tf_image_segmentation.datasets.custom.labelme_shapes import (
+    Annotation,
+    draw_shape,
+    read_annotation,
+)
 from tf_image_segmentation.datasets.decode.decoding import check_pixels
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import differing_in_case

@@ -90,3 +90,17 @@ def _read_png_or_jpeg(path: Path, *, max_pixels: int) -> np.ndarray:
     """Reads a mask of which only more or less than 128 counts, so that compression does no harm."""
     is_jpeg = decoding.content_type(decoding.read_bytes(path)) == "JPEG"
     return (read_jpeg_mask if is_jpeg else read_mask)(path, max_pixels=max_pixels)
+
+
+def read_gray_mask(path: Path, *, max_pixels: int = decoding.MAX_PIXELS) -> np.ndarray:
+    """Reads the values that a PNG mask stores: uint8 or uint16 [height, width].
+
+    Raises:
+        DataError: as `read_mask`, or if the mask has colors.
+    """
+    mask = read_mask(path, max_pixels=max_pixels)
+    if mask.ndim == 2:
+        return mask
+    if (mask != mask[:, :, :1]).any():
+        raise DataError(f"{path}: has colors, but this dataset's masks are gray; unpack it again")
+    return mask[:, :, 0]

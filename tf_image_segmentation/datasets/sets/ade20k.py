@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.classes_file import published_classes
 from tf_image_segmentation.datasets.lists import find_root, paired_splits
 from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
-from tf_image_segmentation.datasets.sets.ade20k_classes import CLASS_NAMES, PALETTE
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.download.archive import Archive
 from tf_image_segmentation.registry import choose
@@ -18,14 +18,14 @@ FOLDER = "ADEChallengeData2016"
 _FOLDERS = {"train": "training", "val": "validation"}
 
 # The full ADE20K has over 3000 classes; these are the ones that the benchmark took. Masks hold 0
-# for everything else, and k for class k - 1.
-INFO = DatasetInfo(
-    name="ade20k",
-    class_names=CLASS_NAMES,
-    palette=PALETTE,
-    ignore_label=255,
+# for everything else, and k for class k - 1. The table has the first name of each line of the
+# benchmark's objectInfo150.txt, most frequent class first, with the benchmark's colors. Road and
+# skyscraper share theirs.
+INFO = replace(
+    published_classes("ade20k"),
     splits={"train": 20210, "val": 2000},
     mask_encoding="zero_is_void",
+    label_map={},
 )
 
 SOURCE = Source(

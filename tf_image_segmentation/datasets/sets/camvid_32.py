@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from tf_image_segmentation.datasets.class_table import class_table
-from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.classes_file import published_classes
 from tf_image_segmentation.datasets.lists import paired_files
 from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
@@ -17,53 +17,9 @@ from tf_image_segmentation.registry import choose
 
 IMAGES, MASKS = "701_StillsRaw_full", "LabeledApproved_full"
 
-# label_colors.txt of the release, in its order, without "Void".
-_NAMES, _COLORS = class_table(
-    """\
-animal 64 128 64
-archway 192 0 128
-bicyclist 0 128 192
-bridge 0 128 64
-building 128 0 0
-car 64 0 128
-cartluggagepram 64 0 192
-child 192 128 64
-column_pole 192 192 128
-fence 64 64 128
-lanemkgsdriv 128 0 192
-lanemkgsnondriv 192 0 64
-misc_text 128 128 64
-motorcyclescooter 192 0 192
-othermoving 128 64 64
-parkingblock 64 192 128
-pedestrian 64 64 0
-road 128 64 128
-roadshoulder 128 128 192
-sidewalk 0 0 192
-signsymbol 192 128 128
-sky 128 128 128
-suvpickuptruck 64 128 192
-trafficcone 0 0 64
-trafficlight 0 64 64
-train 192 64 128
-tree 128 128 0
-truck_bus 192 128 192
-tunnel 64 0 64
-vegetationmisc 192 192 0
-wall 64 192 0"""
-)
-
-# Black is void. The mask of Seq05VD_f02610, a test frame, is reported to be wrong; it is kept, as
-# in the published scores.
-INFO = DatasetInfo(
-    name="camvid_32",
-    class_names=_NAMES,
-    palette=_COLORS,
-    ignore_label=255,
-    splits={"train": 367, "val": 101, "test": 233},
-    mask_encoding="rgb",
-    void_colors=((0, 0, 0),),
-)
+# label_colors.txt of the release; black is void. The mask of Seq05VD_f02610, a test frame, is
+# reported to be wrong; it is kept, as in the published scores.
+INFO = replace(published_classes("camvid_32"), splits={"train": 367, "val": 101, "test": 233})
 
 SOURCE = Source(
     home_page="http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid/",

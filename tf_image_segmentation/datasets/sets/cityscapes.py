@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from tf_image_segmentation.datasets.classes_file import published_classes
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import check_disjoint, paired_files
 from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
-from tf_image_segmentation.datasets.sets.cityscapes_classes import (
-    CLASS_NAMES,
-    IGNORE_LABEL,
-    LABEL_MAP,
-    PALETTE,
-)
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import choose
 
 IMAGES, MASKS = "leftImg8bit", "gtFine"
 
+
+def cityscapes_info(name: str, splits: Mapping[str, int]) -> DatasetInfo:
+    """Returns the description of a dataset whose masks hold the label ids of Cityscapes.
+
+    The classes are those that are evaluated, in the order of their train ids, with the authors'
+    colors.
+
+    Args:
+        name: of the dataset.
+        splits: its sizes.
+    """
+    table = published_classes("cityscapes")
+    # The other ids up to 33 are void (0 to 6) or too rare to be evaluated (parking, bridge, caravan
+    # ...). Number plates have the id -1, and the authors' program leaves those out of a mask, so
+    # that it holds what lies below; 255 is -1 in 8 bits, for masks that other programs drew.
+    label_map = {**dict.fromkeys(range(34), 255), **table.label_map}
+    return replace(table, name=name, splits=splits, label_map=label_map)
+
+
 # 1024 x 2048 pixels. The 1525 test images have masks, too, but these are dummies: everything in
 # them is void, and so there is no split "test".
-INFO = DatasetInfo(
-    name="cityscapes",
-    class_names=CLASS_NAMES,
-    palette=PALETTE,
-    ignore_label=IGNORE_LABEL,
-    splits={"train": 2975, "val": 500},
-    mask_encoding="label_map",
-    label_map=LABEL_MAP,
-)
+INFO = cityscapes_info("cityscapes", {"train": 2975, "val": 500})
 
 SOURCE = Source(
     home_page="https://www.cityscapes-dataset.com/",

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.classes_file import published_classes
 from tf_image_segmentation.datasets.lists import paired_splits
 from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
-from tf_image_segmentation.datasets.sets.coco_stuff_classes import CLASS_NAMES, LABEL_IDS
 from tf_image_segmentation.datasets.source import Source
-from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.download.archive import Archive
 from tf_image_segmentation.registry import choose
 
 _FOLDERS = {"train": "train2017", "val": "val2017"}
-_COLORS = voc_color_map()
 
-# The pixel maps hold label id - 1, 0 to 181, and 255 where nothing is labeled; the values of the
-# 11 dropped classes do not occur. No palette is published that tells all classes apart (the
-# authors' tools paint all things black), so that these are the VOC colors of the label ids.
-INFO = DatasetInfo(
-    name="coco_stuff",
-    class_names=CLASS_NAMES,
-    palette=tuple(_COLORS[label_id] for label_id in LABEL_IDS),
-    ignore_label=255,
-    splits={"train": 118287, "val": 5000},
-    mask_encoding="label_map",
-    label_map={255: 255, **{label_id - 1: index for index, label_id in enumerate(LABEL_IDS)}},
-)
+# 80 things and 91 kinds of stuff: labels.txt of the authors without 0, "unlabeled", and without the
+# 11 things that COCO dropped. The pixel maps hold label id - 1, 0 to 181, and 255 where nothing is
+# labeled. No palette is published that tells all classes apart (the authors' tools paint all things
+# black), so that these are the VOC colors of the label ids.
+INFO = replace(published_classes("coco_stuff"), splits={"train": 118287, "val": 5000})
 
 SOURCE = Source(
     home_page="https://github.com/nightrome/cocostuff",

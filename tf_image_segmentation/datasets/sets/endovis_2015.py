@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tf_image_segmentation.datasets.decode.gray_masks import read_gray_mask
+from tf_image_segmentation.datasets.decode.masks import read_gray_mask
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import paired_files
 from tf_image_segmentation.datasets.registry import register_dataset

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import paired_files
 from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
-from tf_image_segmentation.datasets.sets.cityscapes_classes import (
-    CLASS_NAMES,
-    IGNORE_LABEL,
-    LABEL_MAP,
-    PALETTE,
-)
+from tf_image_segmentation.datasets.sets.cityscapes import cityscapes_info
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.registry import choose
 
@@ -23,15 +17,7 @@ from tf_image_segmentation.registry import choose
 _FIRST_OF_VAL = "000160"
 
 # Some 375 x 1242 pixels.
-INFO = DatasetInfo(
-    name="kitti_semantics",
-    class_names=CLASS_NAMES,
-    palette=PALETTE,
-    ignore_label=IGNORE_LABEL,
-    splits={"train": 160, "val": 40},
-    mask_encoding="label_map",
-    label_map=LABEL_MAP,
-)
+INFO = cityscapes_info("kitti_semantics", {"train": 160, "val": 40})
 
 SOURCE = Source(
     home_page="https://www.cvlibs.net/datasets/kitti/eval_semseg.php?benchmark=semantics2015",

@@ -3,38 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from tf_image_segmentation.datasets.classes_file import published_classes, published_file
+from tf_image_segmentation.datasets.csv_tables import read_table
+from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS, check_pixels
 from tf_image_segmentation.datasets.decode.matlab import load_mat
-from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root
 from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
-from tf_image_segmentation.datasets.sets.nyu_v2_classes import CLASS_NAMES, CLASS_OF_LABEL, PALETTE
-from tf_image_segmentation.datasets.sets.nyu_v2_frames import read_frame, read_labels
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.download.archive import Archive
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import choose
 
+NAME = "nyu_v2_40"
 FRAMES, SPLITS = "nyu_depth_v2_labeled.mat", "splits.mat"
 NUM_FRAMES = 1449
 # The names in splits.mat. There is no split for validation: make one of "train", or do without.
 VARIABLES = {"train": "trainNdxs", "test": "testNdxs"}
 
-# All frames have 480 x 640 pixels, with a narrow white border that has no label. 0 is unlabeled; 1
-# to 894 are what people called the objects.
-INFO = DatasetInfo(
-    name="nyu_v2_40",
-    class_names=CLASS_NAMES,
-    palette=PALETTE,
-    ignore_label=255,
+
+def _label_map() -> dict[int, int]:
+    """Returns the class of each of the 894 names that people gave to objects; 0 is unlabeled.
+
+    As classMapping40.mat of Gupta et al. has it: of the first 37 classes each has a single label,
+    that of its name. The others are structures, furniture, or else props.
+    """
+    rows = read_table(published_file(NAME), ("labels",))
+    classes = {
+        int(label): number
+        for number, row in enumerate(rows)
+        for label in row.fields["labels"].split()
+    }
+    return {0: 255, **classes}
+
+
+# All frames have 480 x 640 pixels, with a narrow white border that has no label. Names of classes
+# are as published, with their spelling; the colors are those in which ScanNet shows them.
+INFO = replace(
+    published_classes(NAME),
     splits={"train": 795, "test": 654},
     mask_encoding="label_map",
-    label_map={0: 255, **CLASS_OF_LABEL},
+    label_map=_label_map(),
 )
 
 SOURCE = Source(
@@ -100,3 +115,53 @@ def samples(root: Path, split: str) -> Iterator[Sample]:
 def _sample(path: Path, number: int) -> Sample:
     read_image, read_mask = partial(read_frame, number=number), partial(read_labels, number=number)
     return Sample(f"{number:04}", path, path, read_image=read_image, read_mask=read_mask)
+
+
+def read_frame(path: Path, *, number: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads image ``number`` of the file, from 1: uint8 [height, width, 3] RGB.
+
+    Raises:
+        DataError: if the file is no such file, damaged, or has no such frame.
+    """
+    # HDF5 has the axes of MATLAB in reverse: frame, channel, column, row.
+    return _read(path, "images", number, (3,), max_pixels).transpose(2, 1, 0)
+
+
+def read_labels(path: Path, *, number: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads the labels of image ``number``, from 1: uint16 [height, width]; see `read_frame`."""
+    return _read(path, "labels", number, (), max_pixels).transpose()
+
+
+def _read(
+    path: Path, name: str, number: int, channels: tuple[int, ...], max_pixels: int
+) -> np.ndarray:
+    import h5py  # not loaded where no HDF5 is read
+
+    try:
+        with h5py.File(path, "r") as file:
+            _check_shape(path, name, file[name].shape, number, channels, max_pixels)
+            return np.asarray(file[name][number - 1])
+    except DataError:
+        raise
+    # What h5py raises for files that are damaged, or have something else under the name.
+    except (OSError, RuntimeError, LookupError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(
+            f"{path}: is not a readable MATLAB 7.3 file with {name} ({error}); download it again"
+        ) from error
+
+
+def _check_shape(
+    path: Path,
+    name: str,
+    shape: tuple[int, ...],
+    number: int,
+    channels: tuple[int, ...],
+    max_pixels: int,
+) -> None:
+    if len(shape) < 3 or shape[1:-2] != channels or not 1 <= number <= shape[0]:
+        raise DataError(
+            f"{path}: {name} has the shape {list(shape)}, in which there is no frame {number}; "
+            "download it again"
+        )
+    width, height = shape[-2:]
+    check_pixels(f"{path}: a frame", height, width, max_pixels)

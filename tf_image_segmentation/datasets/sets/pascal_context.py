@@ -3,110 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from tf_image_segmentation.datasets.classes_file import published_classes
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS, check_pixels
 from tf_image_segmentation.datasets.decode.matlab import load_mat
-from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
 from tf_image_segmentation.datasets.registry import register_dataset
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
-from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.download.archive import Archive
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import choose
 
-# The 59 classes in the order of 59_labels.txt, VOC's 20 first, with the ids that LabelMap stores
-# for them, which are those of the 459 names of labels.txt. Three names differ there: diningtable is
-# called table, clothes cloth, and bedcloth bedclothes.
-CLASS_IDS = {
-    "aeroplane": 2,
-    "bicycle": 23,
-    "bird": 25,
-    "boat": 31,
-    "bottle": 34,
-    "bus": 45,
-    "car": 59,
-    "cat": 65,
-    "chair": 72,
-    "cow": 98,
-    "diningtable": 397,
-    "dog": 113,
-    "horse": 207,
-    "motorbike": 258,
-    "person": 284,
-    "pottedplant": 308,
-    "sheep": 347,
-    "sofa": 368,
-    "train": 416,
-    "tvmonitor": 427,
-    "bag": 9,
-    "bed": 18,
-    "bench": 22,
-    "book": 33,
-    "building": 44,
-    "cabinet": 46,
-    "ceiling": 68,
-    "clothes": 80,
-    "computer": 85,
-    "cup": 104,
-    "door": 115,
-    "fence": 144,
-    "floor": 158,
-    "flower": 159,
-    "food": 162,
-    "grass": 187,
-    "ground": 189,
-    "keyboard": 220,
-    "light": 232,
-    "mountain": 259,
-    "mouse": 260,
-    "curtain": 105,
-    "platform": 296,
-    "sign": 355,
-    "plate": 295,
-    "road": 324,
-    "rock": 326,
-    "shelves": 349,
-    "sidewalk": 354,
-    "sky": 360,
-    "snow": 366,
-    "bedcloth": 19,
-    "track": 415,
-    "tree": 420,
-    "truck": 424,
-    "wall": 440,
-    "water": 445,
-    "window": 454,
-    "wood": 458,
-}
 NUM_STORED = 459
 LISTS = "ImageSets/Main"
 
-
-def _info(names: tuple[str, ...], elsewhere: int) -> DatasetInfo:
-    """Returns the description; stored ids of none of the ``names`` become ``elsewhere``."""
-    stored = dict.fromkeys(range(NUM_STORED + 1), elsewhere)
-    stored |= {CLASS_IDS[name]: names.index(name) for name in CLASS_IDS}
-    return DatasetInfo(
-        name=f"pascal_context_{len(names)}",
-        class_names=names,
-        # The first 21 have the colors of VOC.
-        palette=voc_color_map(len(CLASS_IDS) + 1)[-len(names) :],
-        ignore_label=255,
-        splits={"train": 4998, "val": 5105},
-        mask_encoding="label_map",
-        label_map=stored,
-    )
-
+# The table has the 59 classes in the order of 59_labels.txt, VOC's 20 first and in their colors,
+# with the ids that LabelMap stores for them. These are the ids of the 459 names of labels.txt,
+# where three differ: diningtable is called table, clothes cloth, and bedcloth bedclothes.
+_TABLE = published_classes("pascal_context_59")
+_SPLITS = {"train": 4998, "val": 5105}
 
 # Of 59 classes, what belongs to none is not looked at. Of 60, it is a class, "background": the 400
 # rarer names and pixels without a name (0), so that 255 never occurs.
-INFO_59 = _info(tuple(CLASS_IDS), 255)
-INFO_60 = _info(("background", *CLASS_IDS), 0)
+INFO_59 = replace(
+    _TABLE,
+    splits=_SPLITS,
+    label_map={**dict.fromkeys(range(NUM_STORED + 1), 255), **_TABLE.label_map},
+)
+INFO_60 = replace(
+    INFO_59,
+    name="pascal_context_60",
+    class_names=("background", *INFO_59.class_names),
+    palette=((0, 0, 0), *INFO_59.palette),
+    label_map={
+        stored: 0 if label == 255 else label + 1 for stored, label in INFO_59.label_map.items()
+    },
+)
 
 SOURCE = Source(
     home_page="https://cs.stanford.edu/~roozbeh/pascal-context/",

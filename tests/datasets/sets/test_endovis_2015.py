@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets import get_dataset
-from tf_image_segmentation.datasets.decode.gray_masks import read_gray_mask
 from tf_image_segmentation.datasets.decode.images import read_sample
+from tf_image_segmentation.datasets.decode.masks import read_gray_mask
 from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.datasets.sets.endovis_2015 import INFO, samples
 from tf_image_segmentation.errors import DataError

@@ -1,11 +1,13 @@
-"""The splits of a dataset of one's own: subfolders, or lists of names."""
+"""Files of a dataset of one's own: what reads them, where they lie, and which split they are in."""
 
 from __future__ import annotations
 
 import logging
+import os.path
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
+from tf_image_segmentation.datasets.decode.other_formats import read_bmp, read_gif, read_tiff
 from tf_image_segmentation.datasets.lists import (
     check_disjoint,
     differing_in_case,
@@ -13,14 +15,69 @@ from tf_image_segmentation.datasets.lists import (
     read_ids,
     resolve_inside,
 )
+from tf_image_segmentation.datasets.sample import Reader, Sample
 from tf_image_segmentation.errors import DataError
 
+_OTHER_FORMATS: Mapping[str, Reader] = {
+    ".tif": read_tiff,
+    ".tiff": read_tiff,
+    ".bmp": read_bmp,
+    ".gif": read_gif,
+}
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif")
+MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg")
 DEFAULT_SPLIT = "train"
 _LISTS = ("train", "val", "test")
 _LOG = logging.getLogger(__name__)
 
 Files = dict[str, tuple[Path | None, ...]]
 """By id, the file in each folder; None where it is missing."""
+
+
+def image_reader(path: Path) -> Reader | None:
+    """Returns what reads an image, None for a JPEG or PNG."""
+    return _OTHER_FORMATS.get(path.suffix.lower())
+
+
+def sample_of_files(image_id: str, image: Path, mask: Path) -> Sample:
+    """Returns the sample of an image and a mask, each in a format that its extension tells.
+
+    JPEG masks are read with the mask encoding "threshold_128" only.
+    """
+    read_mask = _OTHER_FORMATS.get(mask.suffix.lower())
+    return Sample(image_id, image, mask, image_reader(image), read_mask)
+
+
+def resolve_named(folder: Path, written: str, where: str, root: Path | None = None) -> Path:
+    r"""Returns the file that is named with slashes or backslashes.
+
+    Args:
+        folder: what the path is relative to.
+        written: the path, for example ``images\a.jpg``.
+        where: the file that names it, and the place in there, for messages.
+        root: the folder that the path may not leave; ``folder`` lies in it, or is it by default.
+
+    Raises:
+        DataError: the path is absolute, leaves the root, or is a link that does.
+    """
+    root = folder if root is None else root
+    relative = written.replace("\\", "/")
+    if PureWindowsPath(written).drive or not written.strip():
+        raise DataError(
+            f"{where}: {written!r} is no path relative to {folder}; only files below {root} are "
+            "read, named relative to it"
+        )
+    inside = os.path.normpath(folder.relative_to(root) / relative)
+    if inside.split("/")[0] == ".." or relative.startswith("/"):
+        raise DataError(
+            f"{where}: {written!r} would leave the folder {root}; only files below it are read: "
+            "move or copy them there, and name them by their place there"
+        )
+    try:
+        return resolve_inside(root, inside)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
 
 
 def files_by_split(root: Path, folders: Mapping[Path, Collection[str]]) -> dict[str, Files]:

@@ -11,7 +11,7 @@ import skimage.morphology
 from PIL import Image
 
 from tf_image_segmentation.datasets import get_dataset
-from tf_image_segmentation.datasets.custom import labelme_file
+from tf_image_segmentation.datasets.custom import labelme_shapes
 from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.errors import DataError
@@ -175,7 +175,7 @@ def test_each_file_is_read_once(tmp_path, monkeypatch):
     read = []
     monkeypatch.setattr(
         "tf_image_segmentation.datasets.custom.labelme.read_annotation",
-        lambda path, root: read.append(path) or labelme_file.read_annotation(path, root),
+        lambda path, root: read.append(path) or labelme_shapes.read_annotation(path, root),
     )
     info, splits = LABELME.open(tmp_path)
     for samples in splits.values():

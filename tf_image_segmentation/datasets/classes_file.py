@@ -1,4 +1,4 @@
-"""The classes of a dataset of one's own: classes.csv."""
+"""Classes in a CSV file: classes.csv of a dataset of one's own, and those of published ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from tf_image_segmentation.datasets.custom.csv_tables import Row, read_table
+from tf_image_segmentation.datasets.csv_tables import Row, read_table
 from tf_image_segmentation.datasets.info import VOID_COLORS, DatasetInfo
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
@@ -24,6 +24,20 @@ _COLOR_COLUMNS = ("color", "colour")
 
 Color = tuple[int, int, int]
 _Value = TypeVar("_Value")
+
+
+def published_classes(dataset: str) -> DatasetInfo:
+    """Reads the classes of a published dataset, which ship with this package; see `read_classes`.
+
+    Args:
+        dataset: name of the dataset and of the file.
+    """
+    return read_classes(published_file(dataset), dataset)
+
+
+def published_file(dataset: str) -> Path:
+    """Returns the file that `published_classes` reads."""
+    return Path(__file__).parent / "classes" / f"{dataset}.csv"
 
 
 def read_classes(path: Path, dataset: str) -> DatasetInfo:

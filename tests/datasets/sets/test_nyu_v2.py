@@ -12,8 +12,7 @@ from PIL import Image
 from tf_image_segmentation.datasets import get_dataset
 from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
-from tf_image_segmentation.datasets.sets.nyu_v2 import INFO, samples
-from tf_image_segmentation.datasets.sets.nyu_v2_frames import read_frame, read_labels
+from tf_image_segmentation.datasets.sets.nyu_v2 import INFO, read_frame, read_labels, samples
 from tf_image_segmentation.errors import DataError
 
 HEIGHT, WIDTH = 4, 6

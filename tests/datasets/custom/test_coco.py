@@ -9,9 +9,15 @@ import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets import get_dataset
-from tf_image_segmentation.datasets.custom import coco_file, json_files, run_lengths
+from tf_image_segmentation.datasets.custom import coco_file, json_files
 from tf_image_segmentation.datasets.custom.coco_file import CocoImage
-from tf_image_segmentation.datasets.custom.coco_regions import read_regions
+from tf_image_segmentation.datasets.custom.coco_masks import (
+    area,
+    check_counts,
+    fill,
+    parse_counts,
+    read_regions,
+)
 from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.errors import DataError
@@ -142,10 +148,10 @@ def test_compressed_run_lengths_are_those_of_the_published_encoder():
     ]:
         inside = np.asfortranarray(rng.random((height, width)) < share, np.uint8)
         text = library.encode(inside)["counts"].decode()
-        counts = run_lengths.check_counts(run_lengths.parse_counts(text, "x"), height, width, "x")
-        assert run_lengths.area(counts) == inside.sum()
+        counts = check_counts(parse_counts(text, "x"), height, width, "x")
+        assert area(counts) == inside.sum()
         labels = np.zeros(height * width, np.uint8)
-        run_lengths.fill(labels, counts, 1)
+        fill(labels, counts, 1)
         np.testing.assert_array_equal(labels, inside.ravel(order="F"))
 
 
@@ -204,13 +210,11 @@ def test_damaged_regions_are_refused_by_name(tmp_path, segmentation, words):
 
 def test_outlines_that_would_take_all_memory_are_refused(tmp_path, monkeypatch):
     pytest.importorskip("pycocotools")
-    monkeypatch.setattr("tf_image_segmentation.datasets.custom.coco_regions._LONGEST_OUTLINE", 1000)
+    monkeypatch.setattr("tf_image_segmentation.datasets.custom.coco_masks._LONGEST_OUTLINE", 1000)
     write(tmp_path, [annotation(1, [[0, 0, 6, 5, 0, 5] * 50])])
     with pytest.raises(DataError, match="the outline of a polygon is longer than 1000 pixels"):
         mask(tmp_path)
-    monkeypatch.setattr(
-        "tf_image_segmentation.datasets.custom.coco_regions._MOST_POLYGON_PIXELS", 20
-    )
+    monkeypatch.setattr("tf_image_segmentation.datasets.custom.coco_masks._MOST_POLYGON_PIXELS", 20)
     with pytest.raises(DataError, match="drawn in images of up to 20 pixels"):
         mask(tmp_path)
 

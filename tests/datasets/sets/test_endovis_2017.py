@@ -11,7 +11,7 @@ from PIL import Image
 from tf_image_segmentation.datasets import get_dataset
 from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.lists import missing_files
-from tf_image_segmentation.datasets.sets.endovis_2017_frames import (
+from tf_image_segmentation.datasets.sets.endovis_2017 import (
     instrument_type,
     read_frame,
     read_instruments,
