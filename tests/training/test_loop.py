@@ -14,7 +14,6 @@ from tiny_runs import losses, run_quietly
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import Network
 from tf_image_segmentation.tfrecords import open_records
-from tf_image_segmentation.training import loop
 from tf_image_segmentation.training.loop import Trainer
 
 
@@ -249,19 +248,6 @@ def test_damaged_records_name_the_shard(make_config):
     shard.write_bytes(content)
     with pytest.raises(DataError, match=f"{shard.name}: record"):
         run_quietly(config)
-
-
-def test_a_timer_counts_minutes_from_its_last_restart(monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    timer = loop._Timer("2m")
-    found = []
-    for _ in range(4):
-        now[0] += 60
-        found.append(timer.is_due(7))
-        if found[-1]:
-            timer.restart()
-    assert found == [False, True, False, True]
 
 
 def test_a_run_shorter_than_its_intervals_validates_and_saves_at_the_end(make_config):

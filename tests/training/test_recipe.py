@@ -9,7 +9,7 @@ import pytest
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import Part
-from tf_image_segmentation.training.recipe import FIELDS, Interval, Recipe, load_recipe
+from tf_image_segmentation.training.recipe import FIELDS, Recipe, load_recipe
 
 RECIPE = """
 steps = 10
@@ -181,14 +181,3 @@ def test_replacing_fields_checks_them():
     assert msgspec.structs.replace(Recipe(), loss="dice").loss == (Part("dice"),)
     with pytest.raises(DataError, match="steps must be at least 1"):
         msgspec.structs.replace(Recipe(), steps=0)
-
-
-def test_intervals_are_steps_or_minutes():
-    every = Interval.parse(3, "x")
-    assert [every.is_due(step, 1e9) for step in (2, 3, 4, 6)] == [False, True, False, True]
-    assert Interval.parse("3", "x") == every
-    often = Interval.parse("1.5m", "x")
-    assert not often.is_due(3, 89) and often.is_due(3, 90)
-    for wrong in ("", "-1", -1, "0m", "m", "1h", 1.5):
-        with pytest.raises(DataError, match="x must be at least 1 step"):
-            Interval.parse(wrong, "x")

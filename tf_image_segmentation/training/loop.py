@@ -34,9 +34,9 @@ from tf_image_segmentation.training.checkpoints import Checkpoints, save_model
 from tf_image_segmentation.training.config import TrainingConfig, plugin_hashes
 from tf_image_segmentation.training.data import TrainingData
 from tf_image_segmentation.training.distribution import Workers, naming_lost_workers
+from tf_image_segmentation.training.interval import Timer
 from tf_image_segmentation.training.loss import mean_cross_entropy
 from tf_image_segmentation.training.optimizers import make_optimizer
-from tf_image_segmentation.training.recipe import Interval
 from tf_image_segmentation.training.run_folder import RunFolder
 from tf_image_segmentation.training.step import TrainingStep
 from tf_image_segmentation.training.stop_signals import stop_signals
@@ -204,8 +204,8 @@ class Trainer:
             # Image ids are strings, which no GPU holds.
             tf.distribute.InputOptions(experimental_fetch_to_device=False),
         )
-        validation = _Timer(self._recipe.validation_interval)
-        checkpoint = _Timer(self._recipe.checkpoint_interval)
+        validation = Timer(self._recipe.validation_interval)
+        checkpoint = Timer(self._recipe.checkpoint_interval)
         iterator, steps = iter(batches), self._recipe.steps
         for step in range(first + 1, steps + 1):
             started, rate = time.perf_counter(), float(self._optimizer.learning_rate)
@@ -299,17 +299,3 @@ class Trainer:
 
     def _result(self, step: int, exit_code: int) -> TrainingResult:
         return TrainingResult(step, exit_code, self._last_iou, self._best_iou)
-
-
-class _Timer:
-    """Tells when an interval of the recipe is over."""
-
-    def __init__(self, interval: int | str) -> None:
-        self._interval = Interval.parse(interval, "interval")
-        self.restart()
-
-    def restart(self) -> None:
-        self._started = time.monotonic()
-
-    def is_due(self, step: int) -> bool:
-        return self._interval.is_due(step, time.monotonic() - self._started)

@@ -20,55 +20,25 @@ Nothing here loads TensorFlow.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import Part
 from tf_image_segmentation.structs import convert, read_toml
+from tf_image_segmentation.training.changes import PARTS, parse_change, set_value
+from tf_image_segmentation.training.interval import Interval
 
 COMPUTE_DTYPES = ("float32", "bfloat16")
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
 """Folder of the built-in recipes."""
 
-_PARTS = ("optimizer", "schedule")
 _PART_LISTS = ("loss", "augmentations", "metrics")
 _TABLES = ("stages", "models")
-
-
-class Interval(NamedTuple):
-    """How often something is done: every so many steps, or every so many minutes."""
-
-    steps: int = 0
-    minutes: float = 0.0
-
-    @classmethod
-    def parse(cls, value: int | str, field: str) -> Interval:
-        """Returns the interval that ``500``, ``"500"`` or ``"10m"`` means.
-
-        Raises:
-            DataError: ``value`` is none of these, or not above 0.
-        """
-        text = str(value)
-        if re.fullmatch(r"\d+", text) and int(text) >= 1:
-            return cls(steps=int(text))
-        if re.fullmatch(r"\d+(\.\d+)?m", text) and float(text[:-1]) > 0:
-            return cls(minutes=float(text[:-1]))
-        raise DataError(
-            f'{field} must be at least 1 step, such as 500, or minutes, such as "10m", '
-            f"got {value!r}"
-        )
-
-    def is_due(self, step: int, seconds: float) -> bool:
-        """Returns whether it is time at ``step``, ``seconds`` after it was done last."""
-        return step % self.steps == 0 if self.steps else seconds >= 60 * self.minutes
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -197,7 +167,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for change in changes:
             fields = recipe.to_json()
             path, value = parse_change(change)
-            _set(fields, path, value, change)
+            set_value(fields, path, value, change)
             recipe = Recipe.from_plain(fields, f"--set {change}")
         return recipe
 
@@ -226,7 +196,7 @@ def load_recipe(
     for change in changes:
         keys, value = parse_change(change)
         if keys[0] in _TABLES:
-            _set(document, keys, value, change)
+            set_value(document, keys, value, change)
         else:
             of_fields.append(change)
     return Recipe.from_plain(_resolve(document, model, path), path).with_changes(of_fields)
@@ -238,29 +208,6 @@ def built_in_recipes() -> dict[str, str]:
         path.stem: path.read_text().splitlines()[0].lstrip("# ")
         for path in sorted(RECIPES_FOLDER.glob("*.toml"))
     }
-
-
-def parse_change(change: str) -> tuple[list[str], Any]:
-    """Returns the keys and the value of ``a.b=value``."""
-    key, equals, text = (part.strip() for part in change.partition("="))
-    try:
-        node: Any = tomlkit.parse(f"{key} = 0").unwrap()
-        keys = []
-        while isinstance(node, dict):
-            name, node = next(iter(node.items()))
-            keys.append(name)
-        if not equals:
-            raise DataError("no equals sign")
-        # Shells take quotes away, so that a single word needs none.
-        word = re.fullmatch(r"[A-Za-z_./*~][\w./*~-]*|\d+(\.\d+)?m", text)
-        if word and text not in ("true", "false", "inf", "nan"):
-            return keys, text
-        return keys, tomlkit.parse(f"value = {text}").unwrap()["value"]
-    except (TOMLKitError, ValueError) as error:
-        raise DataError(
-            f"--set {change}: must be key=value with a value as in TOML, such as steps=100 or "
-            f"'augmentations=[\"flip\"]' ({error})"
-        ) from error
 
 
 def check_keys(fields: Mapping[str, Any], source: Path | str) -> None:
@@ -321,7 +268,7 @@ def _matching(tables: Mapping[str, dict[str, Any]], model: str | None) -> list[d
 def _plain_to_typed(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Brings what may be written in a shorter form into the form that is stored."""
     typed = dict(fields)
-    for name in _PARTS:
+    for name in PARTS:
         if name in typed:
             typed[name] = _part(typed[name], name)
     for name in _PART_LISTS:
@@ -345,25 +292,3 @@ def _to_plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_to_plain(item) for item in value]
     return dict(value) if isinstance(value, dict) else value
-
-
-def _set(fields: Any, path: list[str], value: Any, change: str) -> None:
-    """Sets the value at ``path`` in nested tables; a list of parts is entered by a part's name."""
-    name, *rest = path
-    if isinstance(fields, list):
-        fields[:] = [{"name": part} if isinstance(part, str) else part for part in fields]
-        found = [part for part in fields if part.get("name") == name]
-        if not found or not rest:
-            names = ", ".join(part.get("name", "?") for part in fields)
-            raise DataError(f"--set {change}: there is no part {name!r} to change, only {names}")
-        for part in found:
-            _set(part, rest, value, change)
-    elif not rest:
-        fields[name] = value
-    else:
-        inner = fields.setdefault(name, {})
-        if isinstance(inner, str) and name in _PARTS:
-            inner = fields[name] = {"name": inner}
-        if not isinstance(inner, dict | list):
-            raise DataError(f"--set {change}: {name} is a single value; it has no {rest[0]}")
-        _set(inner, rest, value, change)
