@@ -6,6 +6,7 @@ import tensorflow as tf
 from training_step_problem import IGNORE_LABEL, Problem, Step
 
 from tf_image_segmentation.models import Network, fcn_32s
+from tf_image_segmentation.training.losses.total import make_loss
 from tf_image_segmentation.training.optimizers import FusedAdam
 from tf_image_segmentation.training.step import TrainingStep
 
@@ -30,6 +31,6 @@ def make_step(problem: Problem, dtype: str) -> Step:
     network = make_network(problem, dtype)
     optimizer = FusedAdam(problem.learning_rate, epsilon=problem.epsilon)
     optimizer.build(list(network.variables_by_name.values()))
-    training_step = TrainingStep(network, optimizer, IGNORE_LABEL)
+    training_step = TrainingStep(network, optimizer, make_loss(ignore_label=IGNORE_LABEL))
     images, labels = map(tf.constant, problem.batch())
     return lambda: float(training_step(images, labels))

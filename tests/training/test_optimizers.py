@@ -12,9 +12,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_image_segmentation.training.optimizers import FusedAdam, FusedMomentum, make_optimizer
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.registry import Part
+from tf_image_segmentation.training.optimizers import (
+    OPTIMIZERS,
+    FusedAdam,
+    FusedMomentum,
+    make_optimizer,
+    register_optimizer,
+    trained_variables,
+)
 from tf_image_segmentation.training.recipe import Recipe
-from tf_image_segmentation.training.schedule import LearningRate
+from tf_image_segmentation.training.schedules import LearningRate
 
 STEPS = 20
 SHAPES = [(3, 3, 2, 4), (4,), (1, 1, 4, 2)]
@@ -96,25 +105,119 @@ def test_amsgrad_is_refused():
         FusedAdam(0.1, amsgrad=True)
 
 
+def named(*names):
+    return {name: tf.Variable(tf.ones([2, 3]), name=name) for name in names}
+
+
 def test_the_recipe_decides():
+    variables = named("net/a/weights")
     momentum = make_optimizer(
         Recipe(
             steps=10,
             learning_rate=0.5,
-            optimizer={"name": "momentum", "momentum": 0.99},
+            optimizer=Part("momentum", {"momentum": 0.99, "nesterov": True}),
             schedule="poly",
             warmup_steps=2,
-        )
+        ),
+        variables,
     )
     assert isinstance(momentum, FusedMomentum)
-    assert momentum.momentum == 0.99
-    momentum.build([tf.Variable([1.0])])
+    assert (momentum.momentum, momentum.nesterov) == (0.99, True)
     assert float(momentum.learning_rate) == pytest.approx(0.25)
-    adam = make_optimizer(Recipe(steps=10, learning_rate=1e-6))
-    assert isinstance(adam, FusedAdam)
-    adam.build([tf.Variable([1.0])])
+    adam = make_optimizer(Recipe(steps=10, learning_rate=1e-6), variables)
+    assert type(adam) is FusedAdam
     assert float(adam.learning_rate) == pytest.approx(1e-6)
-    assert (adam.beta_1, adam.beta_2) == (0.9, 0.999)
+    assert (adam.beta_1, adam.beta_2, adam.epsilon) == (0.9, 0.999, 1e-7)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        ("sgd", r"unknown optimizer 'sgd'; choose from \['adam', 'adamw', 'momentum'\]"),
+        (Part("adam", {"momentum": 1}), "optimizer 'adam' takes no momentum; it takes beta_1"),
+        (Part("momentum", {"momentum": 2.0}), "optimizer momentum: .*momentum"),
+        (Part("adamw", {"weight_decay": -1}), "weight_decay must be 0 or more, got -1"),
+    ],
+)
+def test_a_wrong_optimizer_is_refused(optimizer, message):
+    with pytest.raises(DataError, match=message):
+        make_optimizer(Recipe(optimizer=optimizer), named("net/a/weights"))
+
+
+def test_an_optimizer_of_the_user():
+    @register_optimizer
+    def signs(learning_rate, beta=0.5):
+        return keras.optimizers.Lion(learning_rate, beta_1=beta)
+
+    recipe = Recipe(optimizer=Part("signs", {"beta": 0.7}), learning_rate=0.5)
+    variables = named("net/a/weights")
+    optimizer = make_optimizer(recipe, variables)
+    OPTIMIZERS.remove_from(__name__)
+    assert optimizer.beta_1 == 0.7
+    optimizer.apply([tf.ones([2, 3])], list(variables.values()))
+    np.testing.assert_allclose(variables["net/a/weights"], np.full([2, 3], 0.5))
+
+
+NAMES = ("net/conv1/weights", "net/conv1/biases", "net/bn/gamma", "net/fc/weights")
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_adamw_equals_keras_and_decays_weights_alone(compiled):
+    ours, theirs = named(*NAMES), named(*NAMES)
+    recipe = Recipe(
+        steps=STEPS,
+        learning_rate=0.05,
+        schedule="poly",
+        optimizer=Part("adamw", {"weight_decay": 0.3, "beta_2": 0.99}),
+    )
+    optimizer = make_optimizer(recipe, ours)
+    expected = keras.optimizers.AdamW(
+        LearningRate(0.05, STEPS, "poly"), weight_decay=0.3, beta_2=0.99
+    )
+    expected.exclude_from_weight_decay(var_names=["biases", "gamma"])
+    expected.build(list(theirs.values()))
+    rng = np.random.default_rng(0)
+    update = tf.function(optimizer.apply) if compiled else optimizer.apply
+    for _ in range(STEPS):
+        gradients = [tf.constant(rng.normal(size=(2, 3)), tf.float32) for _ in NAMES]
+        update(gradients, list(ours.values()))
+        expected.apply(gradients, list(theirs.values()))
+    for name in NAMES:
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "momentum"])
+def test_learning_rate_factors_scale_the_step(name):
+    def steps(factors):
+        variables = named(*NAMES)
+        recipe = Recipe(optimizer=name, learning_rate=0.1, learning_rate_factors=factors)
+        optimizer = make_optimizer(recipe, variables)
+        optimizer.apply([tf.ones([2, 3])] * len(NAMES), list(variables.values()))
+        return [1 - float(v[0, 0]) for v in variables.values()]
+
+    plain = steps({})
+    # The last pattern that matches counts.
+    factors = {"*/conv1/*": 0.1, "*/biases": 0.5, "*/bn/*": 0.0}
+    scaled = steps(factors)
+    np.testing.assert_allclose(scaled, np.array(plain) * [0.1, 0.5, 0.0, 1.0], rtol=1e-3)
+
+
+def test_frozen_variables_are_left_out():
+    variables = named(*NAMES)
+    assert trained_variables(variables, []) == variables
+    left = trained_variables(variables, ["*/conv1/*", "*/gamma"])
+    assert list(left) == ["net/fc/weights"]
+
+
+def test_patterns_that_match_nothing_list_the_names():
+    variables = named(*NAMES)
+    message = r"frozen: no variable matches '\*/conv2/\*'; the variables are net/conv1/weights, "
+    with pytest.raises(DataError, match=message):
+        trained_variables(variables, ["*/conv2/*"])
+    with pytest.raises(DataError, match="learning_rate_factors: no variable matches 'fc'; the"):
+        make_optimizer(Recipe(learning_rate_factors={"fc": 2.0}), variables)
+    with pytest.raises(DataError, match="leave no variable to train"):
+        trained_variables(variables, ["*"])
 
 
 def mirrored_trajectories():

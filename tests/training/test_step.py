@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_image_segmentation.models import Network, fcn_32s
+from tf_image_segmentation.training.losses.total import make_loss
 from tf_image_segmentation.training.step import TrainingStep
 
 PROGRAM = """
@@ -21,6 +22,7 @@ tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU"
 
 from tf_image_segmentation.models import Network, fcn_8s
 from tf_image_segmentation.training.optimizers import FusedAdam
+from tf_image_segmentation.training.losses.total import make_loss
 from tf_image_segmentation.training.step import TrainingStep
 
 rng = np.random.default_rng(0)
@@ -40,8 +42,9 @@ def train(strategy):
             fan_in = int(np.prod(variable.shape[:-1]))
             variable.assign(weights.normal(0, np.sqrt(2 / max(fan_in, 1)) / 4, variable.shape))
         optimizer = FusedAdam(1e-3)
+        loss = make_loss("cross_entropy", 255, (1.0, 2.0, 0.5))
         optimizer.build(list(network.variables_by_name.values()))
-        step = TrainingStep(network, optimizer, 255, weight_decay=1e-3, weights=(1.0, 2.0, 0.5))
+        step = TrainingStep(network, optimizer, loss, weight_decay=1e-3)
     batches = tf.data.Dataset.from_tensors((images, masks)).repeat()
     iterator = iter(strategy.experimental_distribute_dataset(batches))
     losses = [float(step(*next(iterator))) for _ in range(4)]
@@ -74,7 +77,7 @@ def test_weight_decay_is_part_of_the_loss_and_shrinks_weights_only():
     before = {name: v.numpy() for name, v in network.variables_by_name.items()}
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(list(network.variables_by_name.values()))
-    step = TrainingStep(network, optimizer, 255, weight_decay=0.5)
+    step = TrainingStep(network, optimizer, make_loss(ignore_label=255), weight_decay=0.5)
     # Without a labeled pixel there is nothing but the decay.
     loss = step(tf.zeros([1, 32, 32, 3]), tf.fill([1, 32, 32], np.uint8(255)))
     squares = sum((v.astype(np.float64) ** 2).sum() for n, v in before.items() if "weights" in n)

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from tf_image_segmentation.training.config import TrainingConfig
+from tf_image_segmentation.training.losses import register_loss
 from tf_image_segmentation.training.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:

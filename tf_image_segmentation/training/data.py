@@ -18,7 +18,7 @@ from tf_image_segmentation.tfrecords.mixture import make_mixture
 from tf_image_segmentation.tfrecords.reader import open_records
 from tf_image_segmentation.tfrecords.records import Records
 from tf_image_segmentation.training.config import TrainingConfig
-from tf_image_segmentation.training.loss import class_weights
+from tf_image_segmentation.training.losses.total import class_weights
 from tf_image_segmentation.training.recipe import Recipe
 
 

@@ -35,8 +35,8 @@ from tf_image_segmentation.training.config import TrainingConfig, plugin_hashes
 from tf_image_segmentation.training.data import TrainingData
 from tf_image_segmentation.training.distribution import Workers, naming_lost_workers
 from tf_image_segmentation.training.interval import Timer
-from tf_image_segmentation.training.loss import mean_cross_entropy
-from tf_image_segmentation.training.optimizers import make_optimizer
+from tf_image_segmentation.training.losses.total import make_loss
+from tf_image_segmentation.training.optimizers import make_optimizer, trained_variables
 from tf_image_segmentation.training.run_folder import RunFolder
 from tf_image_segmentation.training.step import TrainingStep
 from tf_image_segmentation.training.stop_signals import stop_signals
@@ -119,15 +119,18 @@ class Trainer:
             self._recipe.compute_dtype,
             **self._recipe.model_options,
         )
-        self._optimizer = make_optimizer(self._recipe)
-        self._optimizer.build(list(self._network.trainable_variables_by_name.values()))
+        trainable = self._network.trainable_variables_by_name
+        trained = trained_variables(trainable, self._recipe.frozen)
+        self._optimizer = make_optimizer(self._recipe, trained)
         self._averages = Averages(self._network, self._recipe.ema) if self._recipe.ema else None
+        self._loss = make_loss(self._recipe.loss, self._data.ignore_label, self._data.class_weights)
         self._step = TrainingStep(
             self._network,
             self._optimizer,
-            self._data.ignore_label,
+            self._loss,
+            trained,
             self._recipe.weight_decay,
-            self._data.class_weights,
+            self._recipe.accumulate,
             self._config.seed,
         )
 
@@ -270,7 +273,7 @@ class Trainer:
                 self._network,
                 self._data.validation,
                 self._data.info,
-                self._validation_loss,
+                self._loss,
                 self._recipe.metrics,
                 self._workers,
             )
@@ -280,9 +283,6 @@ class Trainer:
                 if self._workers.is_chief:
                     save_model(self._folder.best_model, self._network, self._data.info, step)
         told.on_validation(step, found.values, found)
-
-    def _validation_loss(self, logits: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
-        return mean_cross_entropy(logits, masks, self._data.ignore_label, self._data.class_weights)
 
     def _save(self, step: int) -> None:
         if not self._workers.is_chief:

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_image_segmentation.training.loss import (
-    check_labels,
-    class_weights,
-    cross_entropy_sum,
-    l2_penalty,
-    mean_cross_entropy,
-)
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.registry import Part
+from tf_image_segmentation.training.losses import LOSSES, register_loss
+from tf_image_segmentation.training.losses.total import check_labels, class_weights, make_loss
+from tf_image_segmentation.training.step import l2_penalty
 
 VOID = 255
+
+
+def mean_cross_entropy(logits, labels, ignore_label, weights=None):
+    return make_loss("cross_entropy", ignore_label, weights)(logits, labels)
 
 
 def slow_cross_entropy(logits, labels, ignore_label, weights=None):
@@ -47,9 +49,8 @@ def random_case(num_classes=5, void=True, dtype=np.uint8):
 def test_equals_a_slow_cross_entropy(ignore_label, weights, dtype):
     logits, labels = random_case(void=ignore_label is not None, dtype=dtype)
     total, weight = slow_cross_entropy(logits, labels, ignore_label, weights)
-    found = cross_entropy_sum(logits, labels, ignore_label, weights)
-    np.testing.assert_allclose(found[0], total, rtol=1e-5)
-    np.testing.assert_allclose(found[1], weight, rtol=1e-6)
+    found = make_loss("cross_entropy", ignore_label, weights).weight(labels, 5)
+    np.testing.assert_allclose(found, weight, rtol=1e-6)
     mean = mean_cross_entropy(logits, labels, ignore_label, weights)
     np.testing.assert_allclose(mean, total / weight, rtol=1e-5)
     assert mean.dtype == tf.float32
@@ -157,13 +158,90 @@ def test_weights_of_other_classes_are_refused():
         mean_cross_entropy(*random_case(), VOID, (1.0, 2.0))
 
 
-def test_sums_of_two_halves_give_the_mean_of_the_whole():
+def test_a_sum_weighs_its_parts():
     logits, labels = random_case()
-    labels[0, :5] = VOID  # halves of very different weight
-    sums = [cross_entropy_sum(logits[i : i + 1], labels[i : i + 1], VOID) for i in range(2)]
-    whole = mean_cross_entropy(logits, labels, VOID)
-    joined = (sums[0][0] + sums[1][0]) / (sums[0][1] + sums[1][1])
-    np.testing.assert_allclose(joined, whole, rtol=1e-6)
+    parts = [Part("cross_entropy", {"weight": 2}), Part("focal", {"gamma": 1.0}), Part("dice")]
+    cross_entropy, focal, dice = (make_loss([part], VOID)(logits, labels) for part in parts)
+    assert cross_entropy == 2 * mean_cross_entropy(logits, labels, VOID)
+    total = make_loss(parts, VOID)(logits, labels)
+    np.testing.assert_allclose(total, cross_entropy + focal + dice, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (
+            "nothing",
+            r"unknown loss 'nothing'; choose from \['cross_entropy', 'dice', ",
+        ),
+        (Part("focal", {"alpha": 1}), "loss 'focal' takes no alpha; it takes gamma"),
+        (Part("dice", {"weight": -1}), "loss dice: weight must be a number above 0, got -1"),
+        (Part("dice", {"weight": "1"}), "loss dice: weight must be a number above 0, got '1'"),
+        ([], "loss must name at least one loss"),
+    ],
+)
+def test_wrong_parts_are_refused(parts, message):
+    with pytest.raises(DataError, match=message):
+        make_loss(parts, VOID)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        Part("focal", {"gamma": -1.0}),
+        Part("ohem", {"threshold": 0.0}),
+        Part("ohem", {"min_kept": 1.5}),
+    ],
+)
+def test_arguments_out_of_range_are_refused(part):
+    with pytest.raises(DataError, match=f"loss {part.name}: {next(iter(part.arguments))} must be"):
+        make_loss(part, VOID)(*random_case())
+
+
+@pytest.fixture
+def forget():
+    yield
+    LOSSES.remove_from(__name__)
+
+
+def test_a_loss_of_the_user_is_averaged_over_labeled_pixels(forget):
+    @register_loss
+    def wrong_share(logits, labels, scale=1.0):
+        assert logits.dtype == tf.float32 and labels.dtype == tf.int32
+        wrong = tf.argmax(logits, axis=-1, output_type=tf.int32) != labels
+        return scale * tf.cast(wrong, tf.float32)
+
+    logits, labels = random_case()
+    valid = labels != VOID
+    expected = 3 * np.mean((logits.argmax(-1) != labels)[valid])
+    found = make_loss(Part("wrong_share", {"scale": 3.0}), VOID)(logits, labels)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    weights = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    pixels = weights[np.where(valid, labels, 0)] * valid
+    expected = np.sum(pixels * (logits.argmax(-1) != labels)) / pixels.sum()
+    found = make_loss("wrong_share", VOID, tuple(weights))(logits, labels)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    # The function itself stays as it was written.
+    assert wrong_share(tf.zeros([1, 2, 2, 3]), tf.zeros([1, 2, 2], tf.int32)).shape == (1, 2, 2)
+
+
+def test_a_wide_loss_of_the_user_gets_weights_and_the_sum(forget):
+    @register_loss(wide=True, name="mine")
+    def labeled(logits, labels, weights, sum_over_replicas):
+        return tf.reduce_sum(weights) / sum_over_replicas(tf.constant(1.0))
+
+    logits, labels = random_case()
+    assert make_loss("mine", VOID)(logits, labels) == np.sum(labels != VOID)
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 7, 5), (), (2,)])
+def test_a_loss_of_another_shape_is_refused(forget, shape):
+    @register_loss
+    def wrong_shape(logits, labels):
+        return tf.zeros(shape)
+
+    with pytest.raises(DataError, match="one number a pixel, got float32"):
+        make_loss("wrong_shape", VOID)(*random_case())
 
 
 def test_l2_penalty_counts_weights_and_no_biases():
