@@ -80,3 +80,46 @@ def test_help_shows_defaults_and_keeps_line_breaks():
     shown = parser.format_help()
     assert "A list:\n  one\n  two\n" in shown
     assert "how many (default: 7)" in shown
+
+
+def run_console(repository, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "tf_image_segmentation", *arguments],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_console_command_lists_the_commands_with_their_first_line(repository):
+    code, out, err = run_console(repository, "--help")
+    assert (code, err) == (0, "")
+    for script in (repository / "scripts").glob("*.py"):
+        assert f"  {script.stem.replace('_', '-')} " in out
+    assert "Evaluates a checkpoint on records" in out
+    assert run_console(repository) == (0, out, "")
+
+
+@pytest.mark.parametrize("name", ["convert", "convert-dataset", "convert_dataset"])
+def test_console_command_takes_hyphens_underscores_and_short_names(repository, name):
+    code, out, _ = run_console(repository, name, "--help")
+    assert code == 0
+    assert out.startswith(f"usage: tf-image-segmentation {name}") and "--output-dir" in out
+
+
+def test_console_command_suggests_the_nearest_name(repository):
+    code, out, err = run_console(repository, "evalute")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: there is no command 'evalute'; did you mean evaluate?")
+
+
+def test_plugins_are_loaded_before_the_command_runs(repository, tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text("raise ValueError('no')")
+    code, _, err = run_console(
+        repository, "convert", "camvid", "--root", "x", "--output-dir", "y", "--plugins", plugin
+    )
+    assert code == 1
+    assert err == f"error: {plugin}: raised ValueError while it was loaded as a plugin: no\n"

@@ -80,7 +80,7 @@ def _load(path: Path) -> None:
         spec.loader.exec_module(module)
     except DataError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DataError(
             f"{path}: raised {type(error).__name__} while it was loaded as a plugin: {error}"
         ) from error

@@ -9,18 +9,55 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.plugins import load_plugins
+
+CONSOLE_COMMAND = "tf-image-segmentation"
+SCRIPTS_ARE_TYPED = "TF_IMAGE_SEGMENTATION_SCRIPTS"
+"""Environment variable of processes that were started by a script."""
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Shows every default and keeps the line breaks of the description."""
 
 
-def parser(description: str | None) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Also takes ``--plugins``, and loads these files before anything is looked up by name."""
+
+    def parse_args(self, *args: Any, **options: Any) -> Any:
+        """Parses the command line and loads the plugins that it names."""
+        self.add_argument(
+            "--plugins",
+            nargs="+",
+            action="extend",
+            type=Path,
+            default=[],
+            metavar="FILE.py",
+            help="files that register models, losses, augmentations, metrics or datasets of yours",
+        )
+        arguments = super().parse_args(*args, **options)
+        if any(_mentions_tensorflow(path) for path in arguments.plugins):
+            load_tensorflow()
+        load_plugins(arguments.plugins)
+        return arguments
+
+
+def _mentions_tensorflow(plugin: Path) -> bool:
+    return plugin.is_file() and b"tensorflow" in plugin.read_bytes()
+
+
+def parser(description: str | None) -> Parser:
     """Returns an argument parser whose --help shows ``description`` and all defaults."""
-    return argparse.ArgumentParser(description=description, formatter_class=HelpFormatter)
+    return Parser(description=description, formatter_class=HelpFormatter)
+
+
+def typed(command: str) -> str:
+    """Returns how a command is typed where this program was started: as a script or installed."""
+    if Path(sys.argv[0]).suffix == ".py" or os.environ.get(SCRIPTS_ARE_TYPED):
+        return f"python scripts/{command}.py"
+    return f"{CONSOLE_COMMAND} {command.replace('_', '-')}"
 
 
 def load_tensorflow() -> None:

@@ -80,7 +80,8 @@ def _report(manifest: Manifest, folder: Path, seconds: float) -> str:
         f"{size / 1e6:.1f} MB ({size / examples / 1e3:.1f} kB an image)",
         f"wrote {folder}",
         _class_line(manifest),
-        f"next: python scripts/inspect_tfrecords.py {folder} --verify --contact-sheet {folder}.png",
+        f"next: {command_line.typed('inspect_tfrecords')} {folder} --verify "
+        f"--contact-sheet {folder}.png",
     ]
     absent = [name for name in ("train", "val") if name not in manifest.splits]
     if absent and not {*manifest.splits} <= {"val", "test"}:  # which are for evaluation alone

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.datasets.registry import Dataset
 from tf_image_segmentation.datasets.sample import Sample
@@ -70,15 +71,15 @@ def print_next_commands(dataset: Dataset, root: Path) -> bool:
     chosen = ["--splits", *found] if len(found) < len(splits) else []
     # The root may well be data/<name>, where its files and the records would be mixed up.
     records = root.with_name(f"{root.name}_records")
-    commands = {
-        "Inspect it": ["scripts/inspect_dataset.py", dataset.name, "--root", root, *chosen],
+    commands: dict[str, list[object]] = {
+        "Inspect it": ["inspect_dataset", dataset.name, "--root", root, *chosen],
         "Convert it": [
-            *("scripts/convert_dataset.py", dataset.name, "--root", root, *chosen),
+            *("convert_dataset", dataset.name, "--root", root, *chosen),
             *("--output-dir", records),
         ],
     }
-    for title, words in commands.items():
-        print(f"\n{title}:\n{shlex.join(['python', *map(str, words)])}")
+    for title, (command, *words) in commands.items():
+        print(f"\n{title}:\n{command_line.typed(command)} {shlex.join(map(str, words))}")
     return True
 
 

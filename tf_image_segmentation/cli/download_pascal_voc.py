@@ -43,6 +43,7 @@ def main() -> None:
     if voc_root.exists() and sbd_root.exists():
         print(
             "\nConvert it:\n"
-            f"python scripts/convert_pascal_voc.py --voc-root {voc_root} --sbd-root {sbd_root} "
+            f"{command_line.typed('convert_pascal_voc')} --voc-root {voc_root} "
+            f"--sbd-root {sbd_root} "
             f"--output-dir {arguments.output_dir / 'pascal_voc_sbd'}"
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
 import importlib
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from tf_image_segmentation.cli import command_line
@@ -31,13 +34,39 @@ COMMANDS = (
 )
 """Modules of this package with a ``main``, each a command of the same name."""
 
+ALIASES = {
+    "compare": "compare_models",
+    "convert": "convert_dataset",
+    "export": "export_model",
+    "inspect": "inspect_dataset",
+}
+
 
 def main() -> NoReturn:
     """Runs the command that the first argument names with the arguments after it."""
-    name = sys.argv[1].replace("-", "_") if len(sys.argv) > 1 else "__help"
-    if name not in COMMANDS:
-        listed = "\n  ".join(command.replace("_", "-") for command in COMMANDS)
-        print(f"usage: tf-image-segmentation COMMAND [--help] ...\n\ncommands:\n  {listed}")
-        sys.exit(0 if name in ("__help", "_h") else 2)
-    sys.argv[:2] = [f"tf-image-segmentation {sys.argv[1]}"]
-    command_line.run(importlib.import_module(f"tf_image_segmentation.cli.{name}").main)
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name in ("-h", "--help"):
+        print(_help())
+        sys.exit(0)
+    command = name.replace("-", "_")
+    command = ALIASES.get(command, command)
+    if command not in COMMANDS:
+        near = difflib.get_close_matches(command, [*COMMANDS, *ALIASES], n=1)
+        hint = f"did you mean {near[0].replace('_', '-')}? " if near else ""
+        sys.exit(
+            f"error: there is no command {name!r}; {hint}{command_line.CONSOLE_COMMAND} --help "
+            "lists all"
+        )
+    sys.argv[:2] = [f"{command_line.CONSOLE_COMMAND} {name}"]
+    command_line.run(importlib.import_module(f"tf_image_segmentation.cli.{command}").main)
+
+
+def _help() -> str:
+    """Lists the commands with the first line of their documentation, without importing them."""
+    lines = [f"usage: {command_line.CONSOLE_COMMAND} COMMAND [--help] ...", "", "commands:"]
+    for command in COMMANDS:
+        source = Path(__file__).with_name(f"{command}.py").read_text(encoding="utf-8")
+        summary = (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]
+        lines.append(f"  {command.replace('_', '-'):20} {summary}")
+    short = ", ".join(f"{alias} for {ALIASES[alias].replace('_', '-')}" for alias in ALIASES)
+    return "\n".join([*lines, "", f"short names: {short}"])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from tf_image_segmentation.cli import command_line
 
 STAGES = ("fcn32s", "fcn16s", "fcn8s")
 
@@ -15,9 +18,12 @@ STAGES = ("fcn32s", "fcn16s", "fcn8s")
 def run_command(name: str, *arguments: object) -> None:
     """Shows and runs a command; its failure ends this program with the same exit code."""
     words = [str(word) for word in arguments]
-    print(f"\n$ python scripts/{name}.py {shlex.join(words)}", flush=True)
+    print(f"\n$ {command_line.typed(name)} {shlex.join(words)}", flush=True)
     command = [sys.executable, "-m", "tf_image_segmentation", name, *words]
-    process = subprocess.Popen(command)
+    environment = dict(os.environ)
+    if Path(sys.argv[0]).suffix == ".py":
+        environment[command_line.SCRIPTS_ARE_TYPED] = "1"
+    process = subprocess.Popen(command, env=environment)
     try:
         status = process.wait()
     except BaseException:
