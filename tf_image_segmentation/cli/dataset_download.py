@@ -79,7 +79,7 @@ def print_next_commands(dataset: Dataset, root: Path) -> bool:
         ],
     }
     for title, (command, *words) in commands.items():
-        print(f"\n{title}:\n{command_line.typed(command)} {shlex.join(map(str, words))}")
+        print(f"\n{title}:\n{command_line.typed(str(command))} {shlex.join(map(str, words))}")
     return True
 
 
