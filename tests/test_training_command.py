@@ -51,7 +51,7 @@ def test_options_replace_single_values_of_the_recipe(trained_with):
     assert recipe.new_layers == ("fc8", "pool4_fc")
     assert [part.to_json() for part in recipe.augmentations] == [
         "flip",
-        {"name": "color", "mode": "full"},
+        "color",
         {"name": "scale", "range": [0.7, 1.5]},
     ]
     assert recipe.checkpoint_interval == "10m"

@@ -100,7 +100,7 @@ def test_models_are_averaged_and_the_run_trains_the_same_weights(make_config, mo
     last = [weights(config.run_dir / "model" / "last") for config in (plain, averaged)]
     assert np.abs(last[0] - last[1]).max() > 0
     reader = tf.train.load_checkpoint(str(averaged.run_dir / "checkpoints" / "ckpt-6"))
-    key = "{}/fcn_32s.vgg_16.fc8.weights/.ATTRIBUTES/VARIABLE_VALUE"
+    key = "{}/fcn_32s..vgg_16..fc8..weights/.ATTRIBUTES/VARIABLE_VALUE"
     np.testing.assert_array_equal(reader.get_tensor(key.format("averages")), last[1])
     np.testing.assert_array_equal(reader.get_tensor(key.format("weights")), last[0])
 

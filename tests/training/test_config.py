@@ -57,11 +57,12 @@ def write(folder, **changes):
 def test_the_recipe_of_an_earlier_version_has_parts(tmp_path):
     recipe = read_config(write(tmp_path))["recipe"]
     assert recipe["optimizer"] == {"name": "momentum", "momentum": 0.8}
-    assert recipe["augmentations"] == [
-        "flip",
-        {"name": "color", "mode": "full"},
-        {"name": "scale", "range": [0.9, 1.1]},
-    ]
+    scale = {"name": "scale", "range": [0.9, 1.1]}
+    assert recipe["augmentations"] == ["flip", "color", scale]
+    fast = {**OLD["recipe"], "color_distortion": "fast"}
+    color = {"name": "color", "mode": "fast"}
+    recipe = read_config(write(tmp_path, recipe=fast))["recipe"]
+    assert recipe["augmentations"] == ["flip", color, scale]
     assert (recipe["ema"], recipe["accumulate"], recipe["loss"]) == (0.0, 1, ["cross_entropy"])
     assert (recipe["validation_interval"], recipe["checkpoint_interval"]) == (3, 2)
 

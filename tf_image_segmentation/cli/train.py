@@ -148,7 +148,8 @@ def _with_color(recipe: Recipe, mode: str | None) -> Recipe:
     others = [part.to_json() for part in recipe.augmentations if part.name != "color"]
     if mode != "none":
         # After the flip, before the scale; the color of padding, which comes last, stays.
-        others.insert(1 if others and others[0] == "flip" else 0, {"name": "color", "mode": mode})
+        color = "color" if mode == "full" else {"name": "color", "mode": mode}
+        others.insert(1 if others and others[0] == "flip" else 0, color)
     return msgspec.structs.replace(recipe, augmentations=others)
 
 

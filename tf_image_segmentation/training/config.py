@@ -157,7 +157,7 @@ def _recipe_of_today(fields: Mapping[str, Any]) -> dict[str, Any]:
     if flip is not None:
         parts = [
             "flip" if flip else None,
-            None if color in (None, "none") else {"name": "color", "mode": color},
+            {"full": "color", "fast": {"name": "color", "mode": "fast"}}.get(color),
             None if scale is None else {"name": "scale", "range": scale},
         ]
         recipe["augmentations"] = [part for part in parts if part is not None]
