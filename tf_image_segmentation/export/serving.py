@@ -7,25 +7,27 @@ from functools import partial
 import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.models.fcn import STRIDE_OF_FC8
 from tf_image_segmentation.models.network import Network
-from tf_image_segmentation.models.vgg import RGB_MEAN
+from tf_image_segmentation.models.registry import ModelSpec
 
 IMAGES = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
 
 
-def _missing(side: tf.Tensor) -> tf.Tensor:
+def _missing(side: tf.Tensor, divisor: int) -> tf.Tensor:
     # The remainder of a negative number, which would be shorter, is another one in ONNX.
-    return (side + STRIDE_OF_FC8 - 1) // STRIDE_OF_FC8 * STRIDE_OF_FC8 - side
+    return (side + divisor - 1) // divisor * divisor - side
 
 
-def _pad(images: tf.Tensor) -> tf.Tensor:
-    """Does in a graph what `inference.pad_to_multiple` does: mean color below and to the right."""
+def _pad(images: tf.Tensor, spec: ModelSpec) -> tf.Tensor:
+    """Does in a graph what `inference` does: padding below and to the right in ``pad_value``."""
+    if spec.size_divisor == 1:
+        return tf.cast(images, tf.float32)
     height, width = tf.unstack(tf.shape(images)[1:3])
-    margins = [[0, 0], [0, _missing(height)], [0, _missing(width)], [0, 0]]
+    missing = [[0, _missing(side, spec.size_divisor)] for side in (height, width)]
+    margins = [[0, 0], *missing, [0, 0]]
     outside = 1.0 - tf.pad(tf.ones([1, height, width, 1]), margins)
     # Pixels of the image get 0 added, which leaves them as they are to the last bit.
-    return tf.pad(tf.cast(images, tf.float32), margins) + outside * tf.constant(RGB_MEAN)
+    return tf.pad(tf.cast(images, tf.float32), margins) + outside * tf.constant(spec.pad_value)
 
 
 def serve(network: Network, images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -48,7 +50,7 @@ def serve(network: Network, images: tf.Tensor) -> dict[str, tf.Tensor]:
             "at most 256"
         )
     height, width = tf.unstack(tf.shape(images)[1:3])
-    logits = network(_pad(images))[:, :height, :width]
+    logits = network(_pad(images, network.spec))[:, :height, :width]
     labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
     return {"labels": tf.cast(labels, tf.uint8), "probabilities": tf.nn.softmax(logits)}
 

@@ -34,6 +34,40 @@ def _dropout(
     return tf.nn.experimental.stateless_dropout(net, rate=1.0 - keep_prob, seed=seed)
 
 
+def _width(channels: int, multiplier: float) -> int:
+    return max(1, round(channels * multiplier))
+
+
+# He's initialization keeps the scale through 15 rectified layers; it matters only for layers that
+# no checkpoint fills.
+_initializer = slim.variance_scaling_initializer
+
+
+def vgg_16_convolutions(images: tf.Tensor, width_multiplier: float = 1.0) -> dict[str, tf.Tensor]:
+    """Computes conv1 to pool5 in the current variable scope, which should be "vgg_16".
+
+    Args:
+        images: as for `vgg_16`.
+        width_multiplier: likewise.
+
+    Returns:
+        The outputs of all layers by name, in order: ``"vgg_16/conv1/conv1_1"``, ...,
+        ``"vgg_16/pool5"``, of stride 32.
+    """
+    net, end_points = images, {}
+    for block, (layers, channels) in enumerate(_BLOCKS, start=1):
+        width = _width(channels, width_multiplier)
+        with tf.compat.v1.variable_scope(f"conv{block}"):
+            for layer in range(1, layers + 1):
+                name = f"conv{block}_{layer}"
+                net = slim.conv2d(
+                    net, width, 3, padding="SAME", weights_initializer=_initializer(), scope=name
+                )
+                end_points[f"vgg_16/conv{block}/{name}"] = net
+        net = end_points[f"vgg_16/pool{block}"] = slim.max_pool2d(net, 2, scope=f"pool{block}")
+    return end_points
+
+
 def vgg_16(
     images: tf.Tensor,
     num_classes: int,
@@ -62,37 +96,23 @@ def vgg_16(
         The scores [batch, height / 32, width / 32, num_classes], and the outputs of all layers by
         name: ``"vgg_16/conv1/conv1_1"``, ..., ``"vgg_16/pool5"``, ``"vgg_16/fc6"``, ...
     """
-    end_points: dict[str, tf.Tensor] = {}
-
-    def width(channels: int) -> int:
-        return max(1, round(channels * width_multiplier))
-
-    def keep(name: str, net: tf.Tensor) -> tf.Tensor:
-        end_points[f"vgg_16/{name}"] = net
-        return net
+    fc_channels = _width(fc_channels, width_multiplier)
 
     def dropout(net: tf.Tensor, number: int) -> tf.Tensor:
         seed = None if dropout_seed is None else tf.add(dropout_seed, [0, number])
         return _dropout(net, dropout_keep_prob, is_training, seed, f"dropout{number}")
 
-    # He's initialization keeps the scale through 15 rectified layers; it matters only for layers
-    # that no checkpoint fills.
-    head_layer = {"weights_initializer": slim.variance_scaling_initializer()}
-    relu_layer = {**head_layer, "padding": "SAME"}
-    with tf.compat.v1.variable_scope("vgg_16"):
-        net = images
-        for block, (layers, channels) in enumerate(_BLOCKS, start=1):
-            with tf.compat.v1.variable_scope(f"conv{block}"):
-                for layer in range(1, layers + 1):
-                    name = f"conv{block}_{layer}"
-                    net = slim.conv2d(net, width(channels), 3, scope=name, **relu_layer)
-                    keep(f"conv{block}/{name}", net)
-            net = keep(f"pool{block}", slim.max_pool2d(net, 2, scope=f"pool{block}"))
-        net = product_conv2d(net, width(fc_channels), fc6_kernel, "fc6", **head_layer)
-        net = dropout(keep("fc6", net), 6)
-        net = product_conv2d(net, width(fc_channels), 1, "fc7", **head_layer)
-        net = dropout(keep("fc7", net), 7)
-        net = keep("fc8", product_conv2d(net, num_classes, 1, "fc8", activation_fn=None))
+    with (
+        tf.compat.v1.variable_scope("vgg_16"),
+        slim.arg_scope([product_conv2d], weights_initializer=_initializer()),
+    ):
+        end_points = vgg_16_convolutions(images, width_multiplier)
+        net = product_conv2d(end_points["vgg_16/pool5"], fc_channels, fc6_kernel, "fc6")
+        end_points["vgg_16/fc6"] = net
+        net = product_conv2d(dropout(net, 6), fc_channels, 1, "fc7")
+        end_points["vgg_16/fc7"] = net
+        net = product_conv2d(dropout(net, 7), num_classes, 1, "fc8", activation_fn=None)
+        end_points["vgg_16/fc8"] = net
     return net, end_points
 
 

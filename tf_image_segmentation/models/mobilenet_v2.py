@@ -1,0 +1,184 @@
+"""MobileNetV2, dilated, and a simple model on it.
+
+Variable names are those of slim's ``mobilenet_v2``, whose published checkpoints this restores.
+
+Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tf_slim as slim
+
+from tf_image_segmentation.models.layers import batch_norm, upsample_bilinear
+from tf_image_segmentation.models.registry import Shapes, check_images, register_model
+
+PADDINGS = ("SAME", "symmetric")
+_ROOT_CHANNELS = 32
+# (expansion, channels, units, stride of the first unit) of the inverted residuals, table 2.
+_BLOCKS = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+
+
+def _divisible_by_8(channels: float) -> int:
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * channels else rounded + 8
+
+
+def _padded(net: tf.Tensor, rate: int, padding: str) -> tuple[tf.Tensor, str]:
+    """Returns what a convolution with a 3x3 kernel is given, and the padding that is left to it."""
+    if padding == "SAME":
+        return net, padding
+    return tf.pad(net, [[0, 0], [rate, rate], [rate, rate], [0, 0]]), "VALID"
+
+
+def _inverted_residual(
+    net: tf.Tensor, expansion: int, channels: int, stride: int, rate: int, padding: str, scope: str
+) -> tf.Tensor:
+    inputs = net
+    with tf.compat.v1.variable_scope(scope):
+        if expansion > 1:
+            expanded = _divisible_by_8(expansion * net.shape[-1])
+            net = slim.conv2d(net, expanded, 1, scope="expand")
+        net, left = _padded(net, rate, padding)
+        net = slim.separable_conv2d(
+            net, None, 3, 1, stride=stride, padding=left, rate=rate, scope="depthwise"
+        )
+        net = slim.conv2d(net, channels, 1, activation_fn=None, scope="project")
+        if stride == 1 and inputs.shape[-1] == channels:
+            net = net + inputs
+    return net
+
+
+def mobilenet_v2(
+    images: tf.Tensor,
+    is_training: bool,
+    output_stride: int = 32,
+    *,
+    depth_multiplier: float = 1.0,
+    padding: str = "SAME",
+    freeze_batch_norm: bool = False,
+    batch_norm_decay: float = 0.997,
+    batch_norm_epsilon: float = 0.001,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Computes features, up to the last inverted residual.
+
+    Args:
+        images: floating point [batch, height, width, 3], normalized to -1..1; height and width
+            multiples of ``output_stride``.
+        is_training: whether batch normalization takes the moments of the batch, unless frozen.
+        output_stride: input pixels per position of the features, 8, 16 or 32. Where it is reached,
+            convolutions are dilated instead of strided.
+        depth_multiplier: scales the channels, which are rounded to multiples of 8.
+        padding: "SAME" as slim's checkpoints were trained, or "symmetric" as PyTorch's were.
+        freeze_batch_norm: whether batch normalization uses its moving averages in training, too.
+        batch_norm_decay: of the moving averages.
+        batch_norm_epsilon: added to variances; 1e-5 for PyTorch's checkpoints.
+
+    Returns:
+        Features [batch, height / output_stride, width / output_stride, channels], and the outputs
+        of all layers by name: ``"MobilenetV2/Conv"``, ``"MobilenetV2/expanded_conv_16"``, ...
+
+    Raises:
+        ValueError: an option is none of its choices.
+    """
+    if output_stride not in (8, 16, 32) or padding not in PADDINGS:
+        raise ValueError(
+            f"output_stride must be 8, 16 or 32 and padding one of {PADDINGS}, got "
+            f"{output_stride} and {padding!r}"
+        )
+    normalization = {
+        "is_training": is_training and not freeze_batch_norm,
+        "decay": batch_norm_decay,
+        "epsilon": batch_norm_epsilon,
+        "scale": True,
+    }
+    with (
+        tf.compat.v1.variable_scope("MobilenetV2"),
+        slim.arg_scope(
+            [slim.conv2d, slim.separable_conv2d],
+            activation_fn=tf.nn.relu6,
+            normalizer_fn=batch_norm,
+            normalizer_params=normalization,
+            weights_initializer=slim.variance_scaling_initializer(),
+        ),
+    ):
+        net, left = _padded(images, 1, padding)
+        root = _divisible_by_8(_ROOT_CHANNELS * depth_multiplier)
+        net = slim.conv2d(net, root, 3, 2, padding=left, scope="Conv")
+        end_points = {"MobilenetV2/Conv": net}
+        current, rate = 2, 1
+        for expansion, channels, units, first_stride in _BLOCKS:
+            for unit in range(units):
+                stride = first_stride if unit == 0 else 1
+                number = len(end_points) - 1
+                scope = f"expanded_conv_{number}" if number else "expanded_conv"
+                reached = current == output_stride
+                net = _inverted_residual(
+                    net,
+                    expansion,
+                    _divisible_by_8(channels * depth_multiplier),
+                    1 if reached else stride,
+                    rate if reached else 1,
+                    padding,
+                    scope,
+                )
+                current, rate = (current, rate * stride) if reached else (current * stride, 1)
+                end_points[f"MobilenetV2/{scope}"] = net
+    return net, end_points
+
+
+def _options_from_shapes(shapes: Shapes) -> tuple[int, dict[str, Any]]:
+    *_, num_classes = shapes["logits/weights"]
+    channels = shapes["MobilenetV2/expanded_conv_16/project/weights"][-1]
+    return num_classes, {"depth_multiplier": channels / _BLOCKS[-1][1]}
+
+
+@register_model(
+    size_divisor=16,
+    output_stride=16,
+    pad_value=(127.5, 127.5, 127.5),
+    starts_from={"MobilenetV2": ("logits",)},
+    options_from_shapes=_options_from_shapes,
+)
+def mobilenet_v2_fcn_16s(
+    images: tf.Tensor,
+    num_classes: int,
+    is_training: bool = False,
+    compute_dtype: str = "float32",
+    **options: Any,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Scores classes on MobileNetV2's features at stride 16, upsampled by 16.
+
+    Args:
+        images: [batch, height, width, 3], RGB, 0..255, any numeric dtype, height and width
+            multiples of 16. They are normalized to -1..1 inside.
+        num_classes: number of classes.
+        is_training: of `mobilenet_v2`.
+        compute_dtype: type that convolutions compute in, "float32" or "bfloat16".
+        **options: ``depth_multiplier``, ``padding``, ``freeze_batch_norm``, ``batch_norm_decay``,
+            ``batch_norm_epsilon`` of `mobilenet_v2`.
+
+    Returns:
+        ``logits``, float32 [batch, height, width, num_classes], and ``end_points``, the outputs of
+        all layers by scoped name.
+
+    Raises:
+        ValueError: a side is known and not a multiple of 16, or an option is no choice.
+    """
+    check_images(images.shape, 16)
+    images = tf.cast(tf.cast(images, tf.float32) / 127.5 - 1.0, compute_dtype)
+    with tf.compat.v1.variable_scope("mobilenet_v2_fcn_16s"):
+        net, layers = mobilenet_v2(images, is_training, output_stride=16, **options)
+        scores = slim.conv2d(net, num_classes, 1, activation_fn=None, scope="logits")
+        layers["logits"] = upsample_bilinear(tf.cast(scores, tf.float32), 16)
+    return layers["logits"], {f"mobilenet_v2_fcn_16s/{name}": net for name, net in layers.items()}
