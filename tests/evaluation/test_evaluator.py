@@ -12,10 +12,10 @@ from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation import ConfusionMatrix
 from tf_image_segmentation.evaluation.evaluate import evaluate, predictions
 from tf_image_segmentation.inference.crf import CrfParameters
-from tf_image_segmentation.inference.options import Views
+from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.predict import predict_labels
-from tf_image_segmentation.inference.stream import CrfWork
 from tf_image_segmentation.models import Network, fcn_32s
+from tf_image_segmentation.models.registry import MODELS
 from tf_image_segmentation.tfrecords import open_records
 
 COUNT = 5
@@ -42,6 +42,7 @@ class Copycat:
     """Stands in for a network: knows the label of each pixel from its red channel."""
 
     num_classes = 3
+    spec = MODELS["fcn_32s"]
 
     def __call__(self, images):
         return -tf.abs(images[..., :1] - [0.0, 100.0, 200.0])
@@ -63,7 +64,7 @@ def test_every_image_is_counted_once_at_its_own_size(network, records, pairs, fi
         ):
             if label != 255:
                 counts[label, predicted] += 1
-    matrix = evaluate(network, records, 255, Views(fit)).matrix
+    matrix = evaluate(network, records, 255, PredictionOptions(fit)).matrix
     np.testing.assert_array_equal(matrix.matrix, counts)
     assert matrix.ignored_pixels == sum(np.count_nonzero(mask == 255) for _, mask in pairs)
 
@@ -88,7 +89,7 @@ def test_predictions_come_with_their_image(records, pairs):
 def test_an_image_one_pixel_high_or_wide(network, tmp_path, fit, shape):  # fault 8
     mask = np.ones(shape, np.uint8)
     folder = write_records(tmp_path, {"val": [(example(*shape, seed=0)[0], mask)]}, num_shards=1)
-    matrix = evaluate(network, open_records(folder, "val"), 255, Views(fit)).matrix
+    matrix = evaluate(network, open_records(folder, "val"), 255, PredictionOptions(fit)).matrix
     assert matrix.matrix.sum() == matrix.matrix[1].sum() == shape[0] * shape[1]
 
 
@@ -161,9 +162,8 @@ def test_with_a_crf_both_predictions_are_counted(records, pairs, crf_workers):
     pytest.importorskip("pydensecrf")
     network, parameters = Unsure(), CrfParameters(gaussian_compat=30)
     seen = []
-    evaluation = evaluate(
-        network, records, 255, crf=CrfWork(parameters, crf_workers), observe=seen.append
-    )
+    options = PredictionOptions(crf=parameters, crf_workers=crf_workers)
+    evaluation = evaluate(network, records, 255, options, observe=seen.append)
     plain, refined = ConfusionMatrix(3, 255), ConfusionMatrix(3, 255)
     for (image, mask), prediction in zip(pairs, seen, strict=True):
         plain.update(mask, predict_labels(network, image))

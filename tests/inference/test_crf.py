@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.inference.crf import CrfParameters, refine
+from tf_image_segmentation.inference.crf import BOUNDS, CrfParameters, refine
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
 UNIFORM = np.full((12, 16, 3), 1 / 3, np.float32)
@@ -73,11 +73,28 @@ def test_bad_input_is_refused(image, probabilities, message):  # fault 61
 
 
 @pytest.mark.parametrize(
-    "values", [{"bilateral_sxy": 0}, {"gaussian_sxy": float("nan")}, {"iterations": -1}]
+    ("name", "value", "bounds"),
+    [
+        ("bilateral_sxy", 0, "from 0.01 to 10000, got 0"),
+        ("gaussian_sxy", float("nan"), "from 0.01 to 10000, got nan"),
+        ("gaussian_sxy", 9e-4, "from 0.01 to 10000, got 0.0009"),
+        ("bilateral_srgb", float("inf"), "from 0.01 to 10000, got inf"),
+        ("bilateral_compat", 1e300, "from 0 to 10000, got 1e\\+300"),
+        ("gaussian_compat", -1, "from 0 to 10000, got -1"),
+        ("iterations", -1, "from 1 to 1000, got -1"),
+        ("iterations", 2_000_000_000, "from 1 to 1000, got 2e\\+09"),
+    ],
 )
-def test_parameters_that_would_give_nan_are_refused(values):
-    with pytest.raises(ValueError, match=f"{next(iter(values))} must be finite and above 0"):
-        CrfParameters(**values)
+def test_parameters_out_of_bounds_are_refused(name, value, bounds):  # fault 71
+    with pytest.raises(DataError, match=f"{name} must be {bounds}"):
+        CrfParameters(**{name: value})
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_what_is_within_the_bounds_gives_probabilities(pydensecrf, end):  # fault 71
+    values = {name: bounds[end] for name, bounds in BOUNDS.items()}
+    refined = refine(IMAGE, UNIFORM, CrfParameters(**{**values, "iterations": 5}))
+    np.testing.assert_allclose(refined.sum(-1), 1, atol=1e-4)
 
 
 def test_without_pydensecrf_the_error_says_how_to_install_it(monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.crf import CrfParameters, refine
 from tf_image_segmentation.inference.predict import (
     pad_to_multiple,
@@ -15,6 +16,7 @@ from tf_image_segmentation.inference.predict import (
     predict_probabilities,
 )
 from tf_image_segmentation.models import Network, fcn_8s
+from tf_image_segmentation.models.registry import MODELS
 
 MEAN = np.array([123.68, 116.78, 103.94], np.float32)
 SIZES = [(31, 33), (1, 1), (1, 200), (200, 1), (32, 64), (48, 80), (45, 50), (65, 95)]
@@ -24,6 +26,7 @@ class NearestColor:
     """Stands in for a network: each pixel is the class whose red is nearest to its own."""
 
     num_classes = 6
+    spec = MODELS["fcn_32s"]
     reds = np.array([0, 50, 100, 150, 200, 250], np.float32)
 
     def __init__(self):
@@ -157,7 +160,7 @@ def test_both_fits_agree_where_nothing_has_to_be_fitted(network):
 
 def test_padding_is_below_and_right_and_of_the_mean_color():
     image = random_image(33, 32)
-    padded = pad_to_multiple(image)
+    padded = pad_to_multiple(image, MODELS["fcn_32s"])
     assert padded.dtype == np.float32
     np.testing.assert_array_equal(padded, padded_by_hand(image))
     assert padded.shape == (64, 32, 3)
@@ -251,9 +254,9 @@ def test_views_are_padded_only(network, options):
         predict_labels(network, random_image(8, 8), fit="resize", **options)
 
 
-@pytest.mark.parametrize("scales", [(), (1.0, 0.0), (-1.0,)])
-def test_scales_must_be_above_0(network, scales):
-    with pytest.raises(ValueError, match="scales must be numbers above 0"):
+@pytest.mark.parametrize("scales", [(), (1.0, 0.0), (-1.0,), (float("nan"),), (0.05,), (1e9,)])
+def test_scales_out_of_bounds_are_refused(network, scales):  # fault 71
+    with pytest.raises(DataError, match=r"scales must be numbers from 0\.0625 to 16, got \["):
         predict_probabilities(network, random_image(8, 8), scales)
 
 
@@ -296,8 +299,8 @@ def test_a_large_image_is_refined_window_by_window(network):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": 100}, "window must be a multiple of 32, got 100"),
-        ({"window": 0}, "window must be a multiple of 32, got 0"),
+        ({"window": 100}, "window must be a multiple of 32 for this model, got 100; try 128"),
+        ({"window": 0}, "window must be at least 1, got 0"),
         ({"window": 64, "overlap": 64}, "overlap must be at least 0 and less than the window"),
         ({"overlap": -1}, "overlap must be at least 0"),
     ],

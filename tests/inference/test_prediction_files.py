@@ -10,10 +10,10 @@ from PIL import Image
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.crf import CrfParameters
 from tf_image_segmentation.inference.files import Predictor, class_names_and_palette, find_jobs
-from tf_image_segmentation.inference.options import Views
+from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.predict import predict_labels
-from tf_image_segmentation.inference.stream import CrfWork
 from tf_image_segmentation.inference.visualization import generic_palette
+from tf_image_segmentation.models.registry import MODELS
 
 PALETTE = ((0, 0, 0), (10, 200, 30), (200, 100, 50))
 
@@ -22,6 +22,7 @@ class Reds:
     """Stands in for a network: the class of a pixel by its red, 0, 100 or 200."""
 
     num_classes = 3
+    spec = MODELS["fcn_32s"]
     class_names = ("wall", "window", "door")
     palette = PALETTE
 
@@ -48,10 +49,10 @@ def folder(tmp_path):
 
 
 def run(images, output, **options):
-    views = options.pop("views", Views())
     jobs = find_jobs([images], output, **{k: options.pop(k) for k in ("resume",) if k in options})
     skip_bad = options.pop("skip_bad", False)
-    return Predictor(Reds(), views, **options).run(jobs, skip_bad, progress=False)
+    predictor = Predictor(Reds(), PredictionOptions(**options))
+    return predictor.run(jobs, skip_bad, progress=False)
 
 
 def test_labels_are_palette_pngs_of_class_ids(folder, tmp_path):
@@ -82,13 +83,13 @@ def test_overlay_is_the_image_in_colors_with_a_legend(tmp_path):
     assert (overlay[:60, 64:] < 128).any()
 
 
-@pytest.mark.parametrize("crf", [None, CrfWork(CrfParameters(iterations=1), workers=1)])
-@pytest.mark.parametrize("views", [Views(), Views(window=32, overlap=8), Views(flip=True)])
-def test_probabilities_are_those_of_the_labels(tmp_path, views, crf):
+@pytest.mark.parametrize("crf", [None, CrfParameters(iterations=1)])
+@pytest.mark.parametrize("options", [{}, {"window": 32, "overlap": 8}, {"flip": True}])
+def test_probabilities_are_those_of_the_labels(tmp_path, options, crf):
     if crf is not None:
         pytest.importorskip("pydensecrf")
     Image.fromarray(picture(40, 70)).save(tmp_path / "x.png")
-    run(tmp_path / "x.png", tmp_path / "out", views=views, crf=crf, probabilities=True)
+    run(tmp_path / "x.png", tmp_path / "out", **options, crf=crf, probabilities=True)
     with np.load(tmp_path / "out" / "x_probabilities.npz", allow_pickle=False) as stored:
         assert stored["class_names"].tolist() == ["wall", "window", "door"]
         probabilities = stored["probabilities"]
@@ -96,8 +97,8 @@ def test_probabilities_are_those_of_the_labels(tmp_path, views, crf):
     np.testing.assert_allclose(probabilities.astype(float).sum(-1), 1, atol=2e-3)
     labels = np.asarray(Image.open(tmp_path / "out" / "x_labels.png"))
     np.testing.assert_array_equal(probabilities.argmax(-1), labels)
-    options = {**vars(views), "crf": crf and crf.parameters}
-    np.testing.assert_array_equal(labels, predict_labels(Reds(), picture(40, 70), **options))
+    expected = predict_labels(Reds(), picture(40, 70), **options, crf=crf)
+    np.testing.assert_array_equal(labels, expected)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_large_overlays_are_shrunk_and_labels_are_not(tmp_path):
 def test_a_large_image_has_a_progress_bar_of_its_own(tmp_path, capsys):
     Image.fromarray(picture(70, 100)).save(tmp_path / "x.png")
     jobs = find_jobs([tmp_path / "x.png"], tmp_path / "out")
-    Predictor(Reds(), Views(window=32, overlap=8)).run(jobs)
+    Predictor(Reds(), PredictionOptions(window=32, overlap=8)).run(jobs)
     assert "/7.00k" in capsys.readouterr().err
 
 
@@ -183,8 +184,10 @@ def test_what_cannot_be_done_is_found_first(folder, tmp_path):  # fault 20
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no JPEG or PNG files"):
         find_jobs([tmp_path / "empty"], tmp_path / "out")
-    with pytest.raises(DataError, match="leave out --fit resize"):
-        Predictor(Reds(), Views("resize"), probabilities=True)
+    with pytest.raises(DataError, match="probabilities work on padded images only"):
+        PredictionOptions("resize", probabilities=True)
+    with pytest.raises(DataError, match="window must be a multiple of 32 for this model"):
+        Predictor(Reds(), PredictionOptions(window=1000))
     assert not (tmp_path / "out").exists()
 
 

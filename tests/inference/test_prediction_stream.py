@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.crf import CrfParameters
-from tf_image_segmentation.inference.options import Views
+from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.predict import join_blocks, predict_labels
-from tf_image_segmentation.inference.stream import CrfWork, predict_each
+from tf_image_segmentation.inference.stream import Item, predict_each
+from tf_image_segmentation.models.registry import MODELS
 
 CRF = CrfParameters(bilateral_sxy=4, bilateral_srgb=20, iterations=2)
 
@@ -19,16 +20,18 @@ class Reds:
     """Stands in for a network: classes by the red of a pixel, none of them sure."""
 
     num_classes = 3
+    spec = MODELS["fcn_32s"]
 
     def __call__(self, images):
         return -tf.abs(images[..., :1] - [0.0, 100.0, 200.0]) / 40
 
 
-def random_images(count):
+def random_items(count):
     rng = np.random.default_rng(0)
     sizes = [(20 + 7 * number, 50 - 3 * number) for number in range(count)]
     return [
-        (f"{n}.png", rng.integers(0, 256, (*size, 3), np.uint8)) for n, size in enumerate(sizes)
+        Item(f"{n}.png", rng.integers(0, 256, (*size, 3), np.uint8), data=object())
+        for n, size in enumerate(sizes)
     ]
 
 
@@ -36,14 +39,14 @@ def random_images(count):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_order_and_labels_are_those_of_single_predictions(window, workers):
     pytest.importorskip("pydensecrf")
-    images, views = random_images(11), Views(window=window, overlap=8)
-    found = list(predict_each(Reds(), images, views, CrfWork(CRF, workers)))
-    assert [name for name, *_ in found] == [name for name, _ in images]
+    items, options = random_items(11), {"window": window, "overlap": 8}
+    both = PredictionOptions(**options, crf=CRF, crf_workers=workers)
+    found = list(predict_each(Reds(), items, both))
     changed = 0
-    for (_, image, blocks), (_, expected) in zip(found, images, strict=True):
-        np.testing.assert_array_equal(image, expected)
+    for (item, blocks), expected in zip(found, items, strict=True):
+        assert item is expected
+        image = item.image
         labels, refined = join_blocks(image, blocks)
-        options = {"window": window, "overlap": 8}
         np.testing.assert_array_equal(labels, predict_labels(Reds(), image, **options))
         np.testing.assert_array_equal(refined, predict_labels(Reds(), image, crf=CRF, **options))
         changed += np.count_nonzero(labels != refined)
@@ -53,12 +56,12 @@ def test_order_and_labels_are_those_of_single_predictions(window, workers):
 def test_without_a_crf_nothing_is_predicted_ahead():
     taken = []
 
-    def images():
-        for name, image in random_images(3):
-            taken.append(name)
-            yield name, image
+    def items():
+        for item in random_items(3):
+            taken.append(item.name)
+            yield item
 
-    stream = predict_each(Reds(), images())
+    stream = predict_each(Reds(), items())
     next(stream)
     assert taken == ["0.png"]
 
@@ -71,11 +74,11 @@ def test_want_of_memory_names_the_image():
     with pytest.raises(
         DataError, match=r"image 0\.png: out of memory at 20 x 50 pixels .*--window"
     ):
-        for _, image, blocks in predict_each(Greedy(), random_images(1)):
-            join_blocks(image, blocks)
+        for item, blocks in predict_each(Greedy(), random_items(1)):
+            join_blocks(item.image, blocks)
 
 
 def test_a_missing_pydensecrf_is_said_before_anything_is_predicted(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pydensecrf", None)
     with pytest.raises(DataError, match="pip install pydensecrf2"):
-        next(predict_each(Reds(), iter(()), crf=CrfWork()))
+        next(predict_each(Reds(), iter(()), PredictionOptions(crf=CRF)))

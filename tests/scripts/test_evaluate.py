@@ -291,9 +291,9 @@ def test_views_and_crf_reach_the_prediction(
     [
         (["--crf", "sigma=3"], "--crf sigma=3: no such parameter; there are"),
         (["--crf", "iterations=many"], "'many' is not a number; write iterations=3"),
-        (["--crf", "bilateral_sxy=nan"], "--crf: bilateral_sxy must be finite and above 0"),
-        (["--scales", 0], "--scales must be above 0"),
-        (["--scales", "nan"], "--scales must be above 0"),
+        (["--crf", "bilateral_sxy=nan"], "bilateral_sxy must be from 0.01 to 10000, got nan"),
+        (["--scales", 0], "scales must be numbers from 0.0625 to 16, got [0.0]"),
+        (["--scales", "nan"], "scales must be numbers from 0.0625 to 16, got [nan]"),
         (["--flip", "--fit", "resize"], "leave out --fit resize"),
     ],
 )

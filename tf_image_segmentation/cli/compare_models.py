@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_image_segmentation.cli import command_line
-from tf_image_segmentation.cli.prediction import add_prediction_options, chosen_prediction
+from tf_image_segmentation.cli.options import (
+    add_prediction_options,
+    chosen_prediction,
+)
 
 
 def main() -> None:
@@ -25,24 +28,25 @@ def main() -> None:
     from PIL import Image
     from rich.console import Console
 
-    from tf_image_segmentation.evaluation import compare as comparison
-    from tf_image_segmentation.evaluation import summary as report
+    from tf_image_segmentation.evaluation.compare import compare
+    from tf_image_segmentation.evaluation.summary import summary_table
     from tf_image_segmentation.models.network import Network
     from tf_image_segmentation.tfrecords.reader import open_records
 
-    views, crf = chosen_prediction(args)
+    options = chosen_prediction(args)
     records = open_records(args.tfrecords, args.split)
     info = records.described_as(args.dataset)
     networks = {}
     for checkpoint in args.checkpoints:
         network = Network.from_checkpoint(checkpoint)
         info.check_model(network.num_classes, network.class_names)
+        options.for_model(network.spec.size_divisor)
         # Two checkpoints of one model are told apart by their paths.
         name = network.model_name
         networks[name if name not in networks else f"{name} ({checkpoint})"] = network
-    metrics = comparison.compare(networks, records, info, views, crf)
-    Console(highlight=False, markup=False).print(report.summary_table(metrics))
+    num_images = 0 if args.picture is None else args.num_images
+    comparison = compare(networks, records, info, options, num_images)
+    Console(highlight=False, markup=False).print(summary_table(comparison.metrics))
     if args.picture is not None:
-        sheet = comparison.picture(networks, records, info, args.num_images, views, crf)
-        Image.fromarray(sheet).save(args.picture)
+        Image.fromarray(comparison.picture()).save(args.picture)
         print(f"drew {args.picture}")

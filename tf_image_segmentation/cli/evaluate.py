@@ -7,21 +7,30 @@ accuracy of each class. With --output-dir it also writes metrics.json and confus
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tf_image_segmentation.cli import command_line
-from tf_image_segmentation.cli.evaluation_report import add_report_options, chosen_report
-from tf_image_segmentation.cli.options import add_checkpoint_options
-from tf_image_segmentation.cli.prediction import (
+from tf_image_segmentation.cli.options import (
+    add_checkpoint_options,
     add_prediction_options,
     chosen_prediction,
     prediction_facts,
 )
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.inference.options import PredictionOptions
+from tf_image_segmentation.training.run_files import CONFIG_FILE, read_config
+
+if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help should not wait for it
+    from tf_image_segmentation.reports.evaluation_page import HtmlReport
 
 
-def main() -> None:
-    """Parses the command line and evaluates."""
+def parse_arguments() -> argparse.Namespace:
+    """Returns the command line's arguments."""
     parser = command_line.parser(__doc__)
     add = parser.add_argument
     add_checkpoint_options(parser)
@@ -30,22 +39,40 @@ def main() -> None:
     add_prediction_options(parser)
     add("--dataset", help="registered dataset, for records without a manifest")
     add("--output-dir", type=Path, help="folder for metrics.json and confusion_matrix.png")
-    add_report_options(parser)
-    args = parser.parse_args()
+    add(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="page with metrics, confusions, accuracy near boundaries and the best and worst "
+        "images, all in one file",
+    )
+    add(
+        "--report-images",
+        type=int,
+        default=6,
+        metavar="NUMBER",
+        help="how many of the best and how many of the worst images it shows",
+    )
+    return parser.parse_args()
 
+
+def main() -> None:
+    """Parses the command line and evaluates."""
+    args = parse_arguments()
     command_line.load_tensorflow()
-    from tf_image_segmentation.evaluation import summary as report
+    from tf_image_segmentation.evaluation import summary
     from tf_image_segmentation.evaluation.evaluate import evaluate
     from tf_image_segmentation.models.network import Network
     from tf_image_segmentation.tfrecords.reader import open_records
 
     if args.output_dir is not None and args.output_dir.exists() and not args.output_dir.is_dir():
         raise DataError(f"{args.output_dir}: is a file; name a folder with --output-dir")
-    views, crf = chosen_prediction(args)
+    options = chosen_prediction(args)
     records = open_records(args.tfrecords, args.split)
     info = records.described_as(args.dataset)
     network = Network.from_checkpoint(args.checkpoint, args.model)
     info.check_model(network.num_classes, network.class_names)
+    options = options.for_model(network.spec.size_divisor)
     facts = {
         "model": network.model_name,
         "checkpoint": args.checkpoint,
@@ -54,27 +81,70 @@ def main() -> None:
         # Files and patterns have no splits.
         "split": args.split if Path(args.tfrecords).is_dir() else None,
         "images": records.num_examples,
-        **prediction_facts(args),
+        **prediction_facts(args, options),
     }
-    page = chosen_report(args, facts, info, crf)
+    page = chosen_report(args, facts, info, options)
     observe = None if page is None else page.observe
     evaluation = evaluate(
-        network, records, info.ignore_label, views, crf, progress=True, observe=observe
+        network, records, info.ignore_label, options, progress=True, observe=observe
     )
     matrix, name = evaluation.refined, network.model_name
     rows = {name: evaluation.matrix.metrics()}
-    before_crf = {}
-    if crf is not None:
-        before_crf = {"metrics_without_crf": rows[name].to_json()}
+    if options.crf is not None:
+        facts["metrics_without_crf"] = rows[name].to_json()
         rows[f"{name} + CRF"] = matrix.metrics()
-    report.print_report(rows, info.class_names)
+    summary.print_report(rows, info.class_names)
     if args.output_dir is not None:
         args.output_dir.mkdir(parents=True, exist_ok=True)
-        facts |= before_crf
-        report.save_metrics(args.output_dir / "metrics.json", matrix, info.class_names, **facts)
-        figure = report.confusion_figure(matrix, info.class_names)
+        summary.save_metrics(args.output_dir / "metrics.json", matrix, info.class_names, **facts)
+        figure = summary.confusion_figure(matrix, info.class_names)
         figure.savefig(args.output_dir / "confusion_matrix.png")
         print(f"wrote {args.output_dir}/metrics.json and confusion_matrix.png")
     if page is not None:
         page.write(evaluation)
         print(f"wrote {args.report}")
+
+
+def chosen_report(
+    args: argparse.Namespace,
+    facts: Mapping[str, Any],
+    info: DatasetInfo,
+    options: PredictionOptions,
+) -> HtmlReport | None:
+    """Returns the report that shall observe the evaluation, or None.
+
+    Args:
+        args: the parsed command line.
+        facts: model, checkpoint, split, number of images and options, as JSON types.
+        info: the dataset.
+        options: how images are predicted.
+
+    Raises:
+        DataError: an option makes no sense, the page cannot be written, or the ``config.json`` of
+            the checkpoint's run is damaged.
+    """
+    if args.report_images < 0:
+        raise DataError(f"--report-images must be at least 0, got {args.report_images}")
+    if args.report is None:
+        return None
+    from tf_image_segmentation.reports.evaluation_page import HtmlReport, ReportFacts
+    from tf_image_segmentation.training.run_folder import environment
+
+    parameters = None if options.crf is None else asdict(options.crf)
+    tables: dict[str, Mapping[str, Any]] = {"Evaluation": {**facts, "crf": parameters}}
+    run = run_of(Path(args.checkpoint))
+    if run is not None:
+        tables[f"Training, {run / CONFIG_FILE}"] = read_config(run)
+    page_facts = ReportFacts(
+        facts["model"], facts["checkpoint"], facts["split"], facts["images"], environment(), tables
+    )
+    return HtmlReport(args.report, page_facts, info, args.report_images)
+
+
+def run_of(checkpoint: Path) -> Path | None:
+    """Returns the folder of the run whose ``model`` folder holds a checkpoint, or None."""
+    checkpoint = checkpoint.resolve()
+    for folder in (checkpoint, *checkpoint.parents):
+        if folder.name == "model" and (folder.parent / CONFIG_FILE).is_file():
+            return folder.parent
+    return None

@@ -1,11 +1,18 @@
-"""Options that several scripts have: which checkpoint, and how images are read."""
+"""Options that several commands have: which checkpoint, how it predicts, how images are read."""
 
 from __future__ import annotations
 
 import argparse
+import os
+from dataclasses import fields
+from typing import Any
 
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.inference.crf import CrfParameters, check_installed
+from tf_image_segmentation.inference.options import FITS, OVERLAP, WINDOW, PredictionOptions
+
+_CRF_FIELDS = {field.name: getattr(CrfParameters(), field.name) for field in fields(CrfParameters)}
 
 
 def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
@@ -14,9 +21,88 @@ def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
     add("--checkpoint", required=True, help="checkpoint, .npz, or a folder such as model/best")
     add(
         "--model",
-        choices=("fcn_32s", "fcn_16s", "fcn_8s"),
-        help="the checkpoint's model; None takes what was saved beside it",
+        metavar="NAME",
+        help="the model that the checkpoint must hold, such as fcn_8s; None takes what was saved "
+        "beside it",
     )
+
+
+def add_prediction_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --fit, --scales, --flip, --window, --overlap, --crf and --workers."""
+    add = parser.add_argument
+    add(
+        "--fit",
+        choices=FITS,
+        default="pad",
+        help="how images are brought to a size that the model takes: padded, or resized and the "
+        "result resized back as the classic system did",
+    )
+    add("--scales", type=float, nargs="+", default=[1.0], help="sizes to average probabilities of")
+    add("--flip", action="store_true", help="average with the prediction for the mirrored image")
+    add(
+        "--window",
+        type=int,
+        metavar="SIDE",
+        help="images of more than twice this square are predicted in overlapping windows; None is "
+        f"{WINDOW}, or the next size that the model takes",
+    )
+    add("--overlap", type=int, default=OVERLAP, help="pixels that neighboring windows share")
+    add(
+        "--crf",
+        nargs="*",
+        metavar="NAME=VALUE",
+        help="refine with a dense CRF; without names, with "
+        + " ".join(f"{name}={value:g}" for name, value in _CRF_FIELDS.items()),
+    )
+    add("--workers", type=int, default=os.cpu_count(), help="processes of the dense CRF")
+
+
+def chosen_prediction(args: argparse.Namespace) -> PredictionOptions:
+    """Returns how images shall be predicted.
+
+    Args:
+        args: the parsed command line; ``probabilities`` may be among them.
+
+    Raises:
+        DataError: the options do not fit together, a value is out of bounds, a CRF parameter is not
+            known or no number, or pydensecrf is not installed.
+    """
+    probabilities = getattr(args, "probabilities", False)
+    several = args.scales != [1.0] or args.flip
+    if args.fit != "pad" and (several or args.crf is not None or probabilities):
+        raise DataError(
+            "--scales, --flip, --crf and --probabilities work on padded images; leave out --fit "
+            "resize"
+        )
+    if args.workers < 1:
+        raise DataError(f"--workers must be at least 1, got {args.workers}")
+    crf = None if args.crf is None else _crf_parameters(args.crf)
+    if crf is not None:
+        check_installed()
+    chosen = {name: getattr(args, name) for name in ("fit", "scales", "flip", "window", "overlap")}
+    return PredictionOptions(
+        **chosen, crf=crf, crf_workers=args.workers, probabilities=probabilities
+    )
+
+
+def _crf_parameters(settings: list[str]) -> CrfParameters:
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        if name not in _CRF_FIELDS:
+            raise DataError(f"--crf {setting}: no such parameter; there are {list(_CRF_FIELDS)}")
+        try:
+            values[name] = type(_CRF_FIELDS[name])(text)
+        except ValueError as error:
+            raise DataError(f"--crf {setting}: {text!r} is not a number; write {name}=3") from error
+    return CrfParameters(**values)
+
+
+def prediction_facts(args: argparse.Namespace, options: PredictionOptions) -> dict[str, Any]:
+    """Returns how images are predicted as JSON types, to be stored with a result."""
+    names = ("fit", "flip", "window", "overlap")
+    chosen = {name: getattr(options, name) for name in names}
+    return {**chosen, "scales": list(options.scales), "crf": args.crf}
 
 
 def add_image_options(parser: argparse.ArgumentParser) -> None:

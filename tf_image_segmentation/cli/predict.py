@@ -14,9 +14,10 @@ from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.cli.options import (
     add_checkpoint_options,
     add_image_options,
+    add_prediction_options,
     chosen_intensity_range,
+    chosen_prediction,
 )
-from tf_image_segmentation.cli.prediction import add_prediction_options, chosen_prediction
 
 
 def main() -> None:
@@ -45,14 +46,12 @@ def main() -> None:
     from tf_image_segmentation.inference.files import Predictor, find_jobs
     from tf_image_segmentation.models.network import Network
 
-    views, crf = chosen_prediction(args)
+    options = chosen_prediction(args)
     jobs = find_jobs(args.images, args.output_dir, resume=args.resume, overwrite=args.overwrite)
     predictor = Predictor(
         Network.from_checkpoint(args.checkpoint, args.model),
-        views,
-        crf,
+        options,
         dataset=args.dataset,
-        probabilities=args.probabilities,
         max_pixels=args.max_pixels,
         intensity_range=chosen_intensity_range(args),
     )

@@ -112,7 +112,7 @@ def main() -> None:
     sets, sets_in_words = chosen_trials(args)
 
     command_line.load_tensorflow()
-    from tf_image_segmentation.inference.options import Views
+    from tf_image_segmentation.inference.options import PredictionOptions
     from tf_image_segmentation.models.network import Network
     from tf_image_segmentation.tfrecords.reader import open_records
     from tf_image_segmentation.tuning import cache, preparation, report
@@ -121,13 +121,13 @@ def main() -> None:
 
     check_installed()
     try:
-        views = Views(scales=tuple(args.scales), flip=args.flip)
+        options = PredictionOptions(scales=tuple(args.scales), flip=args.flip)
     except ValueError as error:
         raise DataError(f"--scales: {error}; try --scales 0.75 1 1.25") from error
     records = open_records(args.tfrecords, args.split)
     info = records.described_as(args.dataset)
 
-    survey = preparation.survey(records, info, views)
+    survey = preparation.survey(records, info, options)
     network = None
     if preparation.missing_files(args.output_dir / PREDICTIONS, len(survey.image_ids)):
         network = Network.from_checkpoint(args.checkpoint)
@@ -144,7 +144,7 @@ def main() -> None:
     ):
         needed = cache.cache_bytes(survey.pixels, info.num_classes)
         print(preparation.check_space(folder.predictions, needed))
-        preparation.fill(folder.predictions, records, survey, views, network)
+        preparation.fill(folder.predictions, records, survey, options, network)
         result = search(folder, sets, parts, args.metric, args.keep, args.workers, progress=True)
         scores = report.compared_scores(result)
         report.print_report(result, scores, args.metric, views_in_words(args))

@@ -3,53 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.evaluation.confusion_matrix import Metrics
-from tf_image_segmentation.evaluation.evaluate import evaluate, predictions
-from tf_image_segmentation.inference.options import Views
-from tf_image_segmentation.inference.stream import CrfWork
+from tf_image_segmentation.evaluation.evaluate import Prediction, evaluate
+from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.visualization import colorize, side_by_side
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.tfrecords.reader import Records
+
+
+class Comparison(NamedTuple):
+    """The metrics of each network by its name, and columns of pictures by their titles."""
+
+    metrics: dict[str, Metrics]
+    columns: dict[str, list[np.ndarray]]
+
+    def picture(self) -> np.ndarray:
+        """Draws images in rows: image, truth, then the prediction of each network.
+
+        Returns:
+            RGB, uint8 [height, width, 3].
+        """
+        rows = list(zip(*self.columns.values(), strict=True))
+        return side_by_side(rows, list(self.columns))
 
 
 def compare(
     networks: Mapping[str, Network],
     records: Records,
     info: DatasetInfo,
-    views: Views | None = None,
-    crf: CrfWork | None = None,
-) -> dict[str, Metrics]:
-    """Returns the metrics of each network over all records, by its name."""
-    evaluations = {
-        name: evaluate(network, records, info.ignore_label, views, crf, progress=True)
-        for name, network in networks.items()
-    }
-    return {name: evaluation.refined.metrics() for name, evaluation in evaluations.items()}
+    options: PredictionOptions | None = None,
+    num_images: int = 0,
+) -> Comparison:
+    """Evaluates each network on all records.
 
+    Args:
+        networks: by their names.
+        records: examples with masks.
+        info: the dataset.
+        options: how images are predicted; None for the defaults.
+        num_images: of how many images, the first ones, pictures are kept.
 
-def picture(
-    networks: Mapping[str, Network],
-    records: Records,
-    info: DatasetInfo,
-    num_images: int = 8,
-    views: Views | None = None,
-    crf: CrfWork | None = None,
-) -> np.ndarray:
-    """Draws the first images in rows: image, truth, then the prediction of each network.
-
-    Returns:
-        RGB, uint8 [height, width, 3].
+    Raises:
+        DataError: as `evaluate`.
     """
-    columns: list[list[np.ndarray]] = []
-    for network in networks.values():
-        shown = list(islice(predictions(network, records, views, crf), num_images))
+    metrics: dict[str, Metrics] = {}
+    columns: dict[str, list[np.ndarray]] = {}
+    for name, network in networks.items():
+        shown: list[Prediction] = []
+
+        def keep(prediction: Prediction, shown: list[Prediction] = shown) -> None:
+            if len(shown) < num_images:
+                shown.append(prediction)
+
+        evaluation = evaluate(network, records, info.ignore_label, options, True, observe=keep)
+        metrics[name] = evaluation.refined.metrics()
         if not columns:
-            columns.append([prediction.image for prediction in shown])
-            columns.append([colorize(prediction.mask, info.palette) for prediction in shown])
-        columns.append([colorize(prediction.refined, info.palette) for prediction in shown])
-    return side_by_side(list(zip(*columns, strict=True)), ["image", "truth", *networks])
+            columns["image"] = [prediction.image for prediction in shown]
+            columns["truth"] = [colorize(prediction.mask, info.palette) for prediction in shown]
+        columns[name] = [colorize(prediction.refined, info.palette) for prediction in shown]
+    return Comparison(metrics, columns)

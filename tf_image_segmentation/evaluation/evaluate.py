@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -11,9 +10,9 @@ from tqdm import tqdm
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.inference.options import Views
+from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.predict import join_blocks
-from tf_image_segmentation.inference.stream import CrfWork, predict_each
+from tf_image_segmentation.inference.stream import Item, predict_each
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.tfrecords.reader import Records
 
@@ -46,8 +45,7 @@ class Evaluation(NamedTuple):
 def predictions(
     network: Network,
     records: Records,
-    views: Views | None = None,
-    crf: CrfWork | None = None,
+    options: PredictionOptions | None = None,
     progress: bool = False,
     worker: int = 0,
     workers: int = 1,
@@ -56,19 +54,16 @@ def predictions(
 
     Of several ``workers``, number ``worker`` gets every ``workers``-th example.
     """
-    masks: deque[np.ndarray] = deque()  # of the images that are under way
-
-    def images() -> Iterator[tuple[str, np.ndarray]]:
-        for image, mask, image_id in records.examples(worker=worker, workers=workers):
-            masks.append(mask)
-            yield image_id, image
-
+    items = (
+        Item(image_id, image, mask)
+        for image, mask, image_id in records.examples(worker=worker, workers=workers)
+    )
     with tqdm(
         total=records.num_examples, desc="evaluate", unit="image", disable=not progress
     ) as bar:
-        for image_id, image, blocks in predict_each(network, images(), views, crf):
-            labels, refined = join_blocks(image, blocks)
-            yield Prediction(image_id, image, masks.popleft(), labels, refined)
+        for item, blocks in predict_each(network, items, options):
+            labels, refined = join_blocks(item.image, blocks)
+            yield Prediction(item.name, item.image, item.data, labels, refined)
             bar.update()
 
 
@@ -76,8 +71,7 @@ def evaluate(
     network: Network,
     records: Records,
     ignore_label: int | None,
-    views: Views | None = None,
-    crf: CrfWork | None = None,
+    options: PredictionOptions | None = None,
     progress: bool = False,
     worker: int = 0,
     workers: int = 1,
@@ -89,8 +83,8 @@ def evaluate(
         network: the network to evaluate, with its weights restored.
         records: examples with masks.
         ignore_label: mask value of pixels without a label.
-        views: how images are looked at; None for the defaults.
-        crf: refines the predictions, which are counted before and after.
+        options: how images are predicted; None for the defaults. With a CRF, predictions are
+            counted before and after it.
         progress: whether a progress bar is shown.
         worker: of several workers, the one that asks; it counts its share of the examples.
         workers: how many there are; the sum of their matrices counts every example once.
@@ -101,8 +95,10 @@ def evaluate(
             no class for; the message has the file or the image.
     """
     matrix = ConfusionMatrix(network.num_classes, ignore_label)
-    refined = matrix if crf is None else ConfusionMatrix(network.num_classes, ignore_label)
-    for prediction in predictions(network, records, views, crf, progress, worker, workers):
+    refined = matrix
+    if options is not None and options.crf is not None:
+        refined = ConfusionMatrix(network.num_classes, ignore_label)
+    for prediction in predictions(network, records, options, progress, worker, workers):
         try:
             matrix.update(prediction.mask, prediction.labels)
         except ValueError as error:

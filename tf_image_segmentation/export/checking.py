@@ -102,7 +102,7 @@ def network_prediction(network: Network) -> Prediction:
 
     def predict(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         height, width = image.shape[:2]
-        logits = network(pad_to_multiple(image)[np.newaxis])[0, :height, :width]
+        logits = network(pad_to_multiple(image, network.spec)[np.newaxis])[0, :height, :width]
         labels = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)
         return labels.numpy(), tf.nn.softmax(logits).numpy()
 

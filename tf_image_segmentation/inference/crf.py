@@ -6,7 +6,6 @@ Potentials", NIPS 2011. The inference itself is pydensecrf's.
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +15,21 @@ from tf_image_segmentation.errors import DataError
 
 # A probability of zero would be an infinite energy, which no neighbor could outvote.
 _LEAST_PROBABILITY = 1e-5
+
+
+BOUNDS = {
+    "gaussian_sxy": (1e-2, 1e4),
+    "gaussian_compat": (0.0, 1e4),
+    "bilateral_sxy": (1e-2, 1e4),
+    "bilateral_srgb": (1e-2, 1e4),
+    "bilateral_compat": (0.0, 1e4),
+    "iterations": (1, 1000),
+}
+"""Least and largest value of each parameter.
+
+With smaller deviations pydensecrf's lattice overflows, and the process dies; larger ones change
+nothing more. With much larger weights every pixel becomes class 0.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,7 @@ class CrfParameters:
         iterations: mean field iterations.
 
     Raises:
-        ValueError: a number is not finite or not above 0; a weight may be 0.
+        DataError: a number is out of `BOUNDS`.
     """
 
     gaussian_sxy: float = 3.0
@@ -43,8 +57,9 @@ class CrfParameters:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not (0 < value < math.inf or (value == 0 and name.endswith("compat"))):
-                raise ValueError(f"{name} must be finite and above 0, got {value:g}")
+            least, most = BOUNDS[name]
+            if not least <= value <= most:
+                raise DataError(f"{name} must be from {least:g} to {most:g}, got {value:g}")
 
 
 def _check(image: np.ndarray, probabilities: np.ndarray) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,9 @@ from tf_image_segmentation.datasets.decode.images import decode_image
 from tf_image_segmentation.datasets.lists import list_files
 from tf_image_segmentation.datasets.registry import get_dataset
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.inference.options import Views
+from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.predict import Block
-from tf_image_segmentation.inference.stream import CrfWork, predict_each
+from tf_image_segmentation.inference.stream import Item, predict_each
 from tf_image_segmentation.inference.visualization import (
     Palette,
     captioned_overlay,
@@ -123,27 +123,25 @@ class Predictor:
 
     Attributes:
         network: any `Network` of at most 256 classes.
-        views: how images are looked at.
-        crf: refines the predictions.
+        options: how images are predicted. Probabilities are written as float16 [height, width,
+            classes] under "probabilities" in an .npz, with "class_names".
         dataset: see `class_names_and_palette`.
-        probabilities: whether those of all classes are written, as float16 [height, width, classes]
-            under "probabilities" in an .npz, with "class_names".
         max_pixels: see `decode_image`.
         intensity_range: see `decode_image`.
+
+    Raises:
+        DataError: the side of the windows does not fit the model, or as `class_names_and_palette`.
     """
 
     network: Network
-    views: Views
-    crf: CrfWork | None = None
+    options: PredictionOptions = field(default_factory=PredictionOptions)
     dataset: str | None = None
-    probabilities: bool = False
     max_pixels: int = MAX_PIXELS
     intensity_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         class_names_and_palette(self.network, self.dataset)
-        if self.probabilities and self.views.fit != "pad":
-            raise DataError("--probabilities work on padded images only; leave out --fit resize")
+        self.options.for_model(self.network.spec.size_divisor)
 
     def run(self, jobs: Sequence[Job], skip_bad: bool = False, progress: bool = True) -> list[str]:
         """Predicts all jobs in order and returns why images were skipped.
@@ -159,7 +157,6 @@ class Predictor:
         """
         if not jobs:
             return []
-        by_name = {str(job.image): job for job in jobs}
         skipped: list[str] = []
         folder = jobs[0].output.parent
         with (
@@ -167,19 +164,15 @@ class Predictor:
             staging_folder(folder) as staging,
         ):
             images = self._images(jobs, skipped if skip_bad else None)
-            for name, image, blocks in predict_each(
-                self.network, images, self.views, self.crf, self.probabilities
-            ):
-                if progress and not self.views.whole(image):
-                    blocks = _with_progress(blocks, image)
-                self._write(by_name[name], image, blocks, staging)
+            for item, blocks in predict_each(self.network, images, self.options):
+                if progress and not self.options.whole(item.image):
+                    blocks = _with_progress(blocks, item.image)
+                self._write(item.data, item.image, blocks, staging)
                 bar.update()
             bar.update(len(skipped))
         return skipped
 
-    def _images(
-        self, jobs: Iterable[Job], skipped: list[str] | None
-    ) -> Iterator[tuple[str, np.ndarray]]:
+    def _images(self, jobs: Iterable[Job], skipped: list[str] | None) -> Iterator[Item[Job]]:
         for job in jobs:
             try:
                 image = decode_image(
@@ -190,12 +183,12 @@ class Predictor:
                     raise DataError(f"{error}; --skip-bad goes on after such images") from error
                 skipped.append(str(error))
                 continue
-            yield str(job.image), image
+            yield Item(str(job.image), image, job)
 
     def _write(self, job: Job, image: np.ndarray, blocks: Iterable[Block], staging: Path) -> None:
         labels = np.empty(image.shape[:2], np.uint8)
         stored = None
-        if self.probabilities:
+        if self.options.probabilities:
             shape = (*image.shape[:2], self.network.num_classes)
             # On disk, because that of a large image may not fit into memory.
             stored = open_memmap(staging / "probabilities.npy", "w+", np.float16, shape)

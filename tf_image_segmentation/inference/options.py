@@ -1,65 +1,109 @@
-"""How an image is looked at: fitted to the network, at which sizes, whole or in windows."""
+"""How an image becomes labels: padded or resized, at which scales, whole or in windows."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf_image_segmentation.models.fcn import STRIDE_OF_FC8
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.inference.crf import CrfParameters
 
 FITS = ("pad", "resize")
 WINDOW, OVERLAP = 1024, 256
+LEAST_SCALE, LARGEST_SCALE = 1 / 16, 16.0
 
 
 @dataclass(frozen=True)
-class Views:
-    """How an image is looked at.
+class PredictionOptions:
+    """How an image becomes labels.
 
     Attributes:
-        fit: how it is brought to multiples of 32. "pad" pads with the mean color and crops the
-            result; no pixel is resampled. "resize" resizes bilinearly to the nearest multiple (at
-            least 32), takes the argmax there and resizes the labels back by nearest neighbor, as
-            the classic system did.
+        fit: how an image is brought to multiples of the model's ``size_divisor``. "pad" pads with
+            the model's ``pad_value`` and crops the result; no pixel is resampled. "resize" resizes
+            bilinearly to the nearest multiple (at least one), takes the argmax there and resizes
+            the labels back by nearest neighbor, as the classic system did.
         scales: sizes whose probabilities are averaged; the image is resized bilinearly, and so are
             the probabilities on their way back. Other than one scale of 1 only with "pad".
-        flip: whether each size is looked at mirrored, too; only with "pad".
-        window: an image of more than ``2 * window ** 2`` pixels is looked at in windows of this
-            side, a multiple of 32, whose logits (with several views, probabilities) are averaged,
-            see `sliding_windows`. With "resize", images are looked at whole.
+        flip: whether each size is predicted mirrored, too; only with "pad".
+        window: an image of more than ``2 * window ** 2`` pixels is predicted in windows of this
+            side, a multiple of the model's ``size_divisor``, whose logits (with several views,
+            probabilities) are averaged, see `windows`. None is `WINDOW`, rounded up to such a
+            multiple. With "resize", images are predicted whole.
         overlap: pixels that neighboring windows share.
+        crf: refines the probabilities, see `crf.refine`; only with "pad".
+        crf_workers: processes of the dense CRF where many images are predicted.
+        probabilities: whether those of all classes are wanted beside the labels; only with "pad".
 
     Raises:
-        ValueError: ``fit`` is unknown or cannot be had with the others, there is no scale or one
-            that is not above 0, or window and overlap do not fit together.
+        DataError: ``fit`` is unknown or does not go with the others, there is no scale or one out
+            of bounds, or window and overlap do not fit together.
     """
 
     fit: str = "pad"
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
-    window: int = WINDOW
+    window: int | None = None
     overlap: int = OVERLAP
+    crf: CrfParameters | None = None
+    crf_workers: int = 1
+    probabilities: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "scales", tuple(self.scales))
         if self.fit not in FITS:
-            raise ValueError(f"unknown fit {self.fit!r}; choose from {FITS}")
-        if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
-            raise ValueError(f"scales must be numbers above 0, got {list(self.scales)}")
-        if self.fit != "pad" and self.several:
-            raise ValueError('scales and flip work on padded images only: fit="pad"')
-        if self.window < STRIDE_OF_FC8 or self.window % STRIDE_OF_FC8:
-            raise ValueError(f"window must be a multiple of {STRIDE_OF_FC8}, got {self.window}")
-        if not 0 <= self.overlap < self.window:
-            raise ValueError(
-                f"overlap must be at least 0 and less than the window, got {self.overlap}"
+            raise DataError(f"unknown fit {self.fit!r}; choose from {FITS}")
+        if not self.scales or not all(
+            LEAST_SCALE <= scale <= LARGEST_SCALE for scale in self.scales
+        ):
+            raise DataError(
+                f"scales must be numbers from {LEAST_SCALE:g} to {LARGEST_SCALE:g}, "
+                f"got {list(self.scales)}"
             )
+        if self.fit != "pad" and (self.several or self.crf or self.probabilities):
+            raise DataError(
+                'scales, flip, crf and probabilities work on padded images only: fit="pad"'
+            )
+        window = WINDOW if self.window is None else self.window
+        if window < 1:
+            raise DataError(f"window must be at least 1, got {window}")
+        if not 0 <= self.overlap < window:
+            raise DataError(
+                f"overlap must be at least 0 and less than the window ({window}), "
+                f"got {self.overlap}"
+            )
+        if self.crf_workers < 1:
+            raise DataError(f"crf_workers must be at least 1, got {self.crf_workers}")
 
     @property
     def several(self) -> bool:
         """Whether there is more than the image as it is."""
         return self.scales != (1.0,) or self.flip
 
+    def for_model(self, size_divisor: int) -> PredictionOptions:
+        """Returns these options with the side of the windows for a model.
+
+        Args:
+            size_divisor: of the model.
+
+        Raises:
+            DataError: the given side is no multiple of it.
+        """
+        if self.window is None:
+            return replace(self, window=next_multiple(WINDOW, size_divisor))
+        if self.window % size_divisor:
+            raise DataError(
+                f"window must be a multiple of {size_divisor} for this model, got {self.window}; "
+                f"try {next_multiple(self.window, size_divisor)}"
+            )
+        return self
+
     def whole(self, image: np.ndarray) -> bool:
-        """Whether ``image`` is looked at whole."""
-        return self.fit != "pad" or image.shape[0] * image.shape[1] <= 2 * self.window**2
+        """Whether ``image``, [height, width, 3], is predicted whole."""
+        window = WINDOW if self.window is None else self.window
+        return self.fit != "pad" or image.shape[0] * image.shape[1] <= 2 * window**2
+
+
+def next_multiple(side: int, divisor: int) -> int:
+    """Returns the least multiple of ``divisor`` that is not below ``side``, at least one."""
+    return max(1, -(-side // divisor)) * divisor

@@ -10,11 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from tf_image_segmentation.inference.crf import CrfParameters, refine
-from tf_image_segmentation.inference.options import OVERLAP, WINDOW, Views
+from tf_image_segmentation.inference.options import OVERLAP, PredictionOptions, next_multiple
 from tf_image_segmentation.inference.windows import blend_windows
-from tf_image_segmentation.models.fcn import STRIDE_OF_FC8
 from tf_image_segmentation.models.network import Network
-from tf_image_segmentation.models.vgg import RGB_MEAN
+from tf_image_segmentation.models.registry import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -36,25 +35,30 @@ class Block:
     refined: np.ndarray | None = None
 
 
-def _next_multiple(side: int) -> int:
-    return max(1, -(-side // STRIDE_OF_FC8)) * STRIDE_OF_FC8
+def pad_to_multiple(image: np.ndarray, spec: ModelSpec) -> np.ndarray:
+    """Pads [height, width, 3] below and to the right to sides that a model takes.
 
+    The model's normalization turns ``pad_value`` into zeros, so that its first layer sees what is
+    beyond any image border.
 
-def _nearest_multiple(side: int) -> int:
-    # Half a multiple goes up, as TensorFlow 0.12 rounded; round() would go to the even one.
-    return max(1, (side + STRIDE_OF_FC8 // 2) // STRIDE_OF_FC8) * STRIDE_OF_FC8
+    Args:
+        image: any size and numeric dtype.
+        spec: of the model.
 
-
-def pad_to_multiple(image: np.ndarray) -> np.ndarray:
-    """Pads [height, width, 3] below and to the right to multiples of 32 with the RGB mean.
-
-    The network subtracts that mean, so its first layer sees zeros, as beyond any image border.
+    Returns:
+        float32 [height, width, 3], sides multiples of ``spec.size_divisor``.
     """
     height, width = image.shape[:2]
-    padded = np.empty((_next_multiple(height), _next_multiple(width), 3), np.float32)
-    padded[:] = RGB_MEAN
+    sides = (next_multiple(side, spec.size_divisor) for side in (height, width))
+    padded = np.empty((*sides, 3), np.float32)
+    padded[:] = spec.pad_value
     padded[:height, :width] = image
     return padded
+
+
+def _nearest_multiple(side: int, divisor: int) -> int:
+    # Half a multiple goes up, as TensorFlow 0.12 rounded; round() would go to the even one.
+    return max(1, (side + divisor // 2) // divisor) * divisor
 
 
 def _labels(network: Network, images: tf.Tensor) -> np.ndarray:
@@ -64,7 +68,7 @@ def _labels(network: Network, images: tf.Tensor) -> np.ndarray:
 
 def _predict_resized(network: Network, image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
-    size = [_nearest_multiple(height), _nearest_multiple(width)]
+    size = [_nearest_multiple(side, network.spec.size_divisor) for side in (height, width)]
     # Both resizes sample from the top left corner, as TensorFlow 0.12 did.
     resized = tf.compat.v1.image.resize_bilinear(
         image[np.newaxis].astype(np.float32), size, half_pixel_centers=False
@@ -93,85 +97,82 @@ def _resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _logits(network: Network, image: np.ndarray) -> tf.Tensor:
     height, width = image.shape[:2]
-    return network(pad_to_multiple(image)[np.newaxis])[0, :height, :width]
+    return network(pad_to_multiple(image, network.spec)[np.newaxis])[0, :height, :width]
 
 
 def _softmax(logits: np.ndarray | tf.Tensor) -> np.ndarray:
     return tf.nn.softmax(logits).numpy()
 
 
-def _scores(network: Network, image: np.ndarray, views: Views) -> np.ndarray:
+def _scores(network: Network, image: np.ndarray, options: PredictionOptions) -> np.ndarray:
     """Returns the logits of a single view, of several the mean probabilities."""
-    if not views.several:
+    if not options.several:
         return _logits(network, image).numpy()
     height, width = image.shape[:2]
     total = np.zeros((height, width, network.num_classes), np.float32)
-    for scale in views.scales:
+    for scale in options.scales:
         scaled = _resize(image, max(1, round(height * scale)), max(1, round(width * scale)))
         seen = [_softmax(_logits(network, scaled))]
-        if views.flip:
+        if options.flip:
             seen.append(_softmax(_logits(network, scaled[:, ::-1]))[:, ::-1])
         total += sum(_resize(view, height, width) for view in seen) / len(seen)
-    return total / len(views.scales)
+    return total / len(options.scales)
+
+
+def _scores_and_refined(
+    network: Network, image: np.ndarray, options: PredictionOptions
+) -> np.ndarray:
+    scores = _scores(network, image, options)
+    if options.crf is None:
+        return scores
+    probabilities = scores if options.several else _softmax(scores)
+    return np.concatenate([scores, refine(image, probabilities, options.crf)], axis=-1)
 
 
 def predict_blocks(
-    network: Network,
-    image: np.ndarray,
-    views: Views | None = None,
-    crf: CrfParameters | None = None,
-    probabilities: bool = False,
+    network: Network, image: np.ndarray, options: PredictionOptions | None = None
 ) -> Iterator[Block]:
     """Yields the prediction part by part, so that memory is bounded whatever the image's size.
 
     Args:
         network: any `Network` of at most 256 classes.
-        image: [height, width, 3], RGB, 0..255, any size and numeric dtype; uint8 with ``crf``.
-        views: how the image is looked at; None for the defaults.
-        crf: refines the probabilities, see `crf.refine`; of a large image window by window.
-        probabilities: whether they are wanted; with ``fit="resize"`` there are none.
+        image: [height, width, 3], RGB, 0..255, any size and numeric dtype; uint8 with a CRF, which
+            refines a large image window by window.
+        options: how it is predicted; None for the defaults.
 
     Raises:
         ValueError: the image is not [height, width, 3] with at least one pixel, the network has
-            more than 256 classes, or with ``fit="resize"`` probabilities or a CRF are asked for.
-        DataError: ``crf`` is asked for, and pydensecrf is not installed.
+            more than 256 classes.
+        DataError: the side of the windows does not fit the model, or a CRF is asked for, and
+            pydensecrf is not installed.
     """
-    image, views = _checked(network, image), views or Views()
+    image = _checked(network, image)
+    options = (options or PredictionOptions()).for_model(network.spec.size_divisor)
     everything = slice(0, image.shape[0]), slice(0, image.shape[1])
-    if views.fit == "resize":
-        if crf or probabilities:
-            raise ValueError('a CRF and probabilities work on padded images only: fit="pad"')
+    if options.fit == "resize":
         yield Block(*everything, _predict_resized(network, image))
         return
-    if views.whole(image) and not (views.several or crf or probabilities):
-        labels = _labels(network, pad_to_multiple(image)[np.newaxis])
+    whole = options.whole(image)
+    if whole and not (options.several or options.crf or options.probabilities):
+        labels = _labels(network, pad_to_multiple(image, network.spec)[np.newaxis])
         yield Block(*everything, labels[: image.shape[0], : image.shape[1]])
         return
-    score = partial(_scores_and_refined, network, views=views, crf=crf)
-    if views.whole(image):
+    score = partial(_scores_and_refined, network, options=options)
+    if whole:
         parts = iter([(*everything, score(image))])
     else:
-        channels = network.num_classes * (2 if crf else 1)
-        parts = blend_windows(score, image, channels, views.window, views.overlap)
+        assert options.window is not None
+        channels = network.num_classes * (2 if options.crf else 1)
+        parts = blend_windows(score, image, channels, options.window, options.overlap)
     for rows, columns, both in parts:
         scores, refined = both[..., : network.num_classes], both[..., network.num_classes :]
         yield Block(
             rows,
             columns,
             scores.argmax(axis=-1).astype(np.uint8),
-            (scores if views.several else _softmax(scores)) if probabilities else None,
-            refined if crf else None,
+            (scores if options.several else _softmax(scores)) if options.probabilities else None,
+            refined if options.crf else None,
         )
-
-
-def _scores_and_refined(
-    network: Network, image: np.ndarray, views: Views, crf: CrfParameters | None
-) -> np.ndarray:
-    scores = _scores(network, image, views)
-    if crf is None:
-        return scores
-    probabilities = scores if views.several else _softmax(scores)
-    return np.concatenate([scores, refine(image, probabilities, crf)], axis=-1)
 
 
 def predict_probabilities(
@@ -179,7 +180,7 @@ def predict_probabilities(
     image: np.ndarray,
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
-    window: int = WINDOW,
+    window: int | None = None,
     overlap: int = OVERLAP,
 ) -> np.ndarray:
     """Returns the probability of each class, the mean over several views of the image.
@@ -187,8 +188,8 @@ def predict_probabilities(
     Args:
         network: any `Network` of at most 256 classes.
         image: [height, width, 3], RGB, 0..255, any size and numeric dtype.
-        scales: see `Views`, as for the following ones.
-        flip: whether each size is looked at mirrored, too.
+        scales: see `PredictionOptions`, as for the following ones.
+        flip: whether each size is predicted mirrored, too.
         window: side of the windows of large images.
         overlap: of the windows.
 
@@ -196,11 +197,12 @@ def predict_probabilities(
         float32 [height, width, num_classes], 0..1.
 
     Raises:
-        ValueError: as `Views` and `predict_blocks`.
+        ValueError: as `predict_blocks`.
+        DataError: as `PredictionOptions` and `predict_blocks`.
     """
-    views = Views("pad", tuple(scales), flip, window, overlap)
+    options = PredictionOptions("pad", tuple(scales), flip, window, overlap, probabilities=True)
     result = np.empty((*np.shape(image)[:2], network.num_classes), np.float32)
-    for block in predict_blocks(network, image, views, probabilities=True):
+    for block in predict_blocks(network, image, options):
         result[block.rows, block.columns] = block.probabilities
     return result
 
@@ -212,18 +214,18 @@ def predict_labels(
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
     crf: CrfParameters | None = None,
-    window: int = WINDOW,
+    window: int | None = None,
     overlap: int = OVERLAP,
 ) -> np.ndarray:
     """Returns the most probable class of each pixel.
 
     Args:
         network: any `Network` of at most 256 classes.
-        image: [height, width, 3], RGB, 0..255, any size and numeric dtype.
-        fit: "pad" or "resize", see `Views`, as for all but ``crf``.
+        image: [height, width, 3], RGB, 0..255, any size and numeric dtype; uint8 with ``crf``.
+        fit: "pad" or "resize", see `PredictionOptions`, as for the following ones.
         scales: sizes whose probabilities are averaged.
-        flip: whether each size is looked at mirrored, too.
-        crf: refines the probabilities of a uint8 image, see `crf.refine`; only with "pad".
+        flip: whether each size is predicted mirrored, too.
+        crf: refines the probabilities, see `crf.refine`; only with "pad".
         window: side of the windows of large images.
         overlap: of the windows.
 
@@ -231,11 +233,11 @@ def predict_labels(
         uint8 [height, width], class ids.
 
     Raises:
-        ValueError: as `Views` and `predict_blocks`.
-        DataError: ``crf`` is asked for, and pydensecrf is not installed.
+        ValueError: as `predict_blocks`.
+        DataError: as `PredictionOptions` and `predict_blocks`.
     """
-    views = Views(fit, tuple(scales), flip, window, overlap)
-    _, labels = join_blocks(image, predict_blocks(network, image, views, crf))
+    options = PredictionOptions(fit, tuple(scales), flip, window, overlap, crf)
+    _, labels = join_blocks(image, predict_blocks(network, image, options))
     return labels
 
 

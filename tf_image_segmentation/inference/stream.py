@@ -5,96 +5,104 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Generic, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference import crf as dense_crf
-from tf_image_segmentation.inference.crf import CrfParameters
-from tf_image_segmentation.inference.options import Views
+from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.predict import Block, predict_blocks
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.workers import map_in_order
 
-Pair = tuple[np.ndarray, np.ndarray]
+T = TypeVar("T")
 
 
-class CrfWork(NamedTuple):
-    """What the dense CRF does, and in how many processes."""
+@dataclass(frozen=True, eq=False)
+class Item(Generic[T]):
+    """An image on its way through `predict_each`, with whatever belongs to it.
 
-    parameters: CrfParameters = CrfParameters()
-    workers: int = 1
+    Attributes:
+        name: for messages.
+        image: uint8 [height, width, 3], RGB.
+        data: what comes out beside the prediction, such as a mask or where results go.
+    """
+
+    name: str
+    image: np.ndarray
+    data: T
 
 
 def predict_each(
-    network: Network,
-    images: Iterable[tuple[str, np.ndarray]],
-    views: Views | None = None,
-    crf: CrfWork | None = None,
-    probabilities: bool = False,
-) -> Iterator[tuple[str, np.ndarray, Iterator[Block]]]:
-    """Yields name, image and prediction of each image in order.
+    network: Network, items: Iterable[Item[T]], options: PredictionOptions | None = None
+) -> Iterator[tuple[Item[T], Iterator[Block]]]:
+    """Yields each item with its prediction, in order.
 
     While worker processes refine, this one predicts what comes next, at most a few images ahead.
     Images that are predicted in windows are refined in this process, window by window.
 
     Args:
         network: any `Network` of at most 256 classes.
-        images: names, for the order of things and for messages, and uint8 [height, width, 3].
-        views: how they are looked at; None for the defaults.
-        crf: refines the probabilities.
-        probabilities: whether the blocks shall have them.
+        items: the images; taken one by one.
+        options: how they are predicted; None for the defaults.
 
     Raises:
-        DataError: memory runs out, or ``crf`` is asked for, and pydensecrf is not installed or a
+        DataError: memory runs out, or a CRF is asked for, and pydensecrf is not installed or a
             worker died.
         ValueError: as `predict_blocks`.
     """
-    views = views or Views()
-    if crf is None:
-        for name, image in images:
-            blocks = predict_blocks(network, image, views, None, probabilities)
-            yield name, image, _naming_want_of_memory(name, image, blocks)
-        return
-    dense_crf.check_installed()
-    waiting: deque[tuple[str, np.ndarray, Block | None]] = deque()
+    options = (options or PredictionOptions()).for_model(network.spec.size_divisor)
+    if options.crf is None:
+        for item in items:
+            yield item, _predicted(network, item, options)
+    else:
+        yield from _refined_by_workers(network, items, options, options.crf)
 
-    def pairs() -> Iterator[Pair | None]:
-        for name, image in images:
-            if not views.whole(image):
-                waiting.append((name, image, None))
+
+def _refined_by_workers(
+    network: Network,
+    items: Iterable[Item[T]],
+    options: PredictionOptions,
+    parameters: dense_crf.CrfParameters,
+) -> Iterator[tuple[Item[T], Iterator[Block]]]:
+    dense_crf.check_installed()
+    unrefined = replace(options, crf=None, probabilities=True)
+    under_way: deque[tuple[Item[T], Block | None]] = deque()
+
+    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray] | None]:
+        for item in items:
+            if not options.whole(item.image):
+                under_way.append((item, None))
                 yield None
                 continue
-            blocks = predict_blocks(network, image, views, None, probabilities=True)
-            (block,) = _naming_want_of_memory(name, image, blocks)
-            waiting.append((name, image, block))
+            (block,) = _predicted(network, item, unrefined)
+            under_way.append((item, block))
             assert block.probabilities is not None
-            yield image, block.probabilities
+            yield item.image, block.probabilities
 
-    refine = partial(dense_crf.refine_pair, parameters=crf.parameters)
-    with contextlib.closing(map_in_order(pairs(), refine, crf.workers)) as results:
+    refine = partial(dense_crf.refine_pair, parameters=parameters)
+    with contextlib.closing(map_in_order(pairs(), refine, options.crf_workers)) as results:
         for result in results:
             if isinstance(result, DataError):
                 raise result
-            name, image, block = waiting.popleft()
+            item, block = under_way.popleft()
             if block is None:
-                blocks = predict_blocks(network, image, views, crf.parameters)
-                yield name, image, _naming_want_of_memory(name, image, blocks)
+                yield item, _predicted(network, item, options)
             else:
-                yield name, image, iter([replace(block, refined=result)])
+                yield item, iter([replace(block, refined=result)])
 
 
-def _naming_want_of_memory(
-    name: str, image: np.ndarray, blocks: Iterator[Block]
-) -> Iterator[Block]:
+def _predicted(network: Network, item: Item[T], options: PredictionOptions) -> Iterator[Block]:
+    """`predict_blocks`, with an error that names the image where memory runs out."""
     try:
-        yield from blocks
+        yield from predict_blocks(network, item.image, options)
     except tf.errors.ResourceExhaustedError as error:
+        height, width = item.image.shape[:2]
         raise DataError(
-            f"image {name}: out of memory at {image.shape[0]} x {image.shape[1]} pixels (height x "
-            "width); use a smaller --window, smaller images or a machine with more memory"
+            f"image {item.name}: out of memory at {height} x {width} pixels (height x width); use "
+            "a smaller --window, smaller images or a machine with more memory"
         ) from error

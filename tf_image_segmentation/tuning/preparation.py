@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +15,8 @@ from tqdm import tqdm
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.inference.options import Views
-from tf_image_segmentation.inference.stream import predict_each
+from tf_image_segmentation.inference.options import WINDOW, PredictionOptions
+from tf_image_segmentation.inference.stream import Item, predict_each
 from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.tfrecords.manifest import file_sha256
@@ -31,7 +31,7 @@ class Survey(NamedTuple):
     pixels: int
 
 
-def survey(records: Records, info: DatasetInfo, views: Views) -> Survey:
+def survey(records: Records, info: DatasetInfo, options: PredictionOptions) -> Survey:
     """Reads all records once, so that what is wrong with them shows before hours are spent.
 
     Raises:
@@ -41,11 +41,11 @@ def survey(records: Records, info: DatasetInfo, views: Views) -> Survey:
     image_ids, pixels = [], 0
     matrix = ConfusionMatrix(info.num_classes, info.ignore_label)
     for image, mask, image_id in records.examples():
-        if not views.whole(image):
+        if not options.whole(image):
             raise DataError(
                 f"image {image_id}: {image.shape[0]} x {image.shape[1]} pixels (height x width) "
                 f"are predicted in windows, and the search needs images of at most "
-                f"{2 * views.window**2:,} pixels; convert smaller ones"
+                f"{2 * WINDOW**2:,} pixels; convert smaller ones"
             )
         try:
             matrix.update(mask, np.zeros_like(mask))
@@ -113,7 +113,7 @@ def fill(
     folder: Path,
     records: Records,
     survey: Survey,
-    views: Views,
+    options: PredictionOptions,
     network: Network | None,
 ) -> None:
     """Predicts the images that have no file in ``folder`` yet, and writes their files.
@@ -122,7 +122,7 @@ def fill(
         folder: that exists, for one process at a time.
         records: the images and their masks.
         survey: of these records.
-        views: how the images are looked at, whole.
+        options: how the images are predicted, whole.
         network: may be None where no file is missing.
 
     Raises:
@@ -132,27 +132,23 @@ def fill(
     if not missing:
         return
     assert network is not None
-    under_way: deque[tuple[int, np.ndarray]] = deque()
-
-    def images() -> Iterator[tuple[str, np.ndarray]]:
-        for number, (image, mask, image_id) in enumerate(records.examples()):
-            if number in missing:
-                under_way.append((number, mask))
-                yield image_id, image
-
+    items = (
+        Item(image_id, image, (number, mask))
+        for number, (image, mask, image_id) in enumerate(records.examples())
+        if number in missing
+    )
     total = len(survey.image_ids)
     done = total - len(missing)
     with tqdm(total=total, initial=done, desc="predict", unit="image") as bar:
-        stream = predict_each(network, images(), views, probabilities=True)
-        for image_id, image, (block,) in stream:
-            number, mask = under_way.popleft()
+        for item, (block,) in predict_each(network, items, replace(options, probabilities=True)):
+            number, mask = item.data
             probabilities = block.probabilities
             assert probabilities is not None
             if not np.isfinite(probabilities).all():
                 raise DataError(
-                    f"image {image_id}: the network's output is not finite, so the checkpoint is "
+                    f"image {item.name}: the network's output is not finite, so the checkpoint is "
                     "of a failed training; give another one"
                 )
             file = cache.cache_file(folder, number)
-            cache.store(file, image, mask, block.labels, probabilities)
+            cache.store(file, item.image, mask, block.labels, probabilities)
             bar.update()
