@@ -299,7 +299,7 @@ def test_a_large_image_is_refined_window_by_window(network):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": 100}, "window must be a multiple of 32 for this model, got 100; try 128"),
+        ({"window": 300}, "window must be a multiple of 32 for this model, got 300; try 320"),
         ({"window": 0}, "window must be at least 1, got 0"),
         ({"window": 64, "overlap": 64}, "overlap must be at least 0 and less than the window"),
         ({"overlap": -1}, "overlap must be at least 0"),

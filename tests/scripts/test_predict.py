@@ -70,7 +70,7 @@ def test_views_crf_and_probabilities_reach_the_files(run_script, checkpoint, ima
     ("options", "message"),
     [
         (["--model", "fcn_8s"], "holds fcn_32s, not fcn_8s"),
-        (["--window", 100], "window must be a multiple of 32 for this model, got 100; try 128"),
+        (["--window", 300], "window must be a multiple of 32 for this model, got 300; try 320"),
         (["--dataset", "camvid"], "the checkpoint has 3 classes"),
         (["--fit", "resize", "--crf"], "leave out --fit resize"),
         (["--workers", 0], "--workers must be at least 1"),
