@@ -129,3 +129,11 @@ def test_a_system_without_locks_is_refused_in_one_sentence(tmp_path, monkeypatch
     with pytest.raises(DataError, match="use Linux, macOS, or WSL"):
         write_text(tmp_path / "a.json", "one")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_replaced_inside_a_temporary_folder_of_this_process(tmp_path):
+    with staging_folder(tmp_path) as staging:
+        write_text(staging / "a.txt", "one")
+        write_text(staging / "a.txt", "two")
+        assert (staging / "a.txt").read_text() == "two"
+        assert [path.name for path in staging.iterdir()] == ["a.txt"]
