@@ -85,7 +85,7 @@ def test_a_grid_has_every_combination_once():
         ("bilateral_sxy=20", "must be two numbers above 0, the lower one first"),
         ("bilateral_sxy=40:20", "must be two numbers above 0, the lower one first"),
         ("gaussian_compat=0:3", "must be two numbers above 0"),
-        ("bilateral_sxy=nan:20", "bilateral_sxy must be finite and above 0, got nan"),
+        ("bilateral_sxy=nan:20", "bilateral_sxy must be from 0.01 to 10000, got nan"),
         ("iterations=1.5:3", "iterations must be whole numbers"),
         ("iterations=1:inf", "--range iterations=1:inf: "),
     ],
@@ -100,7 +100,7 @@ def test_ranges_that_make_no_sense_are_refused(settings, message):
     ("settings", "message"),
     [
         ("bilateral_sxy=20:40", "--values bilateral_sxy=20:40: '20:40' are not numbers; write"),
-        ("bilateral_sxy=20,0", "bilateral_sxy must be finite and above 0, got 0"),
+        ("bilateral_sxy=20,0", "bilateral_sxy must be from 0.01 to 10000, got 0"),
     ],
 )
 def test_values_that_make_no_sense_are_refused(settings, message):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ import tensorflow as tf
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.inference.stream import predict_each
+from tf_image_segmentation.inference.options import PredictionOptions
+from tf_image_segmentation.inference.stream import Item, predict_each
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.registry import Part
 from tf_image_segmentation.tfrecords.records import Records
@@ -54,23 +54,20 @@ def validate(
     matrix = ConfusionMatrix(network.num_classes, info.ignore_label)
     shown: list[Shown] = []
     total = np.zeros(2)  # of losses, each times its labeled pixels, and of these
-    masks: deque[tuple[str, np.ndarray]] = deque()
-
-    def images() -> Iterator[tuple[str, np.ndarray]]:
-        for image, mask, image_id in records.examples(worker=workers.index, workers=workers.count):
-            masks.append((image_id, mask))
-            yield image_id, image
-
-    for _, image, blocks in predict_each(network, images(), probabilities=True):
-        image_id, mask = masks.popleft()
+    items = (
+        Item(image_id, image, mask)
+        for image, mask, image_id in records.examples(worker=workers.index, workers=workers.count)
+    )
+    for item, blocks in predict_each(network, items, PredictionOptions(probabilities=True)):
+        mask = item.data
         labels = np.empty(mask.shape, np.uint8)
         for block in blocks:
             truth = mask[block.rows, block.columns]
             labels[block.rows, block.columns] = block.labels
-            _count(matrix, truth, block.labels, f"{records.files[0].parent}: image {image_id}")
+            _count(matrix, truth, block.labels, f"{records.files[0].parent}: image {item.name}")
             total += _loss_of(block.probabilities, truth, loss, info.ignore_label)
         if len(shown) < _SHOWN:
-            shown.append(Shown(image, mask, labels))
+            shown.append(Shown(item.image, mask, labels))
     matrix.matrix = workers.sum(matrix.matrix)
     matrix.ignored_pixels = int(workers.sum(np.array(matrix.ignored_pixels)))
     loss_sum, pixels = workers.sum(total)
