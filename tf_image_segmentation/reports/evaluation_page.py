@@ -12,9 +12,9 @@ from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.evaluation.boundary import Trimap, boundary_distance
 from tf_image_segmentation.evaluation.evaluate import Evaluation, Prediction
 from tf_image_segmentation.reports import evaluation_sections as sections
-from tf_image_segmentation.reports.colors import HATCHING
 from tf_image_segmentation.reports.image_scores import ImageScores
 from tf_image_segmentation.reports.page_file import check_writable, render, write_page
+from tf_image_segmentation.reports.pictures import HATCHING
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, M
 from tf_image_segmentation.evaluation.published import published, why_not_published
 from tf_image_segmentation.evaluation.summary import percent
 from tf_image_segmentation.reports import evaluation_figures as figures
-from tf_image_segmentation.reports.colors import css_color
 from tf_image_segmentation.reports.image_scores import ImageScores, ScoredImage
-from tf_image_segmentation.reports.pictures import Picture
+from tf_image_segmentation.reports.pictures import Picture, css_color
 
 Fields = dict[str, Any]
 

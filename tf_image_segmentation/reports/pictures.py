@@ -1,9 +1,10 @@
-"""Small encoded pictures of images and masks, for pages that hold all of their content."""
+"""Small encoded pictures and colors of images and masks, for pages that hold all of it."""
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,19 @@ from tf_image_segmentation.inference.visualization import IGNORE_COLOR, Palette,
 LONGEST_SIDE = 480
 HATCH_COLOR = (112, 112, 112)
 """Of the stripes on ignored pixels: one color alone might be that of a class."""
+
+
+def css_color(color: Sequence[int]) -> str:
+    """Returns red, green and blue (0..255) as CSS."""
+    red, green, blue = color
+    return f"rgb({red} {green} {blue})"
+
+
+HATCHING = (
+    f"repeating-linear-gradient(135deg, {css_color(HATCH_COLOR)} 0 2.8px, "
+    f"{css_color(IGNORE_COLOR)} 0 5.6px)"
+)
+"""The background of ignored pixels in a legend, as `painted` hatches them."""
 
 _JPEG_QUALITY = 85
 _HATCH_PERIOD = 8
