@@ -61,9 +61,9 @@ def train(strategy, function, size, options) -> dict[str, np.ndarray]:
     return updates
 
 
-def compare(function, size, options) -> dict[str, float]:
+def compare(strategy, function, size, options) -> dict[str, float]:
     one = train(tf.distribute.get_strategy(), function, size, options)
-    two = train(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]), function, size, options)
+    two = train(strategy, function, size, options)
     largest = {name: float(np.abs(value).max()) for name, value in one.items()}
     differences = {name: float(np.abs(two[name] - one[name]).max()) for name in one}
     scale = max(largest.values())
@@ -72,4 +72,6 @@ def compare(function, size, options) -> dict[str, float]:
 
 if __name__ == "__main__":
     cases = importlib.import_module(sys.argv[1]).CASES
-    print(json.dumps({name: compare(*case) for name, case in cases.items()}))
+    # One for all: a second one on the same devices would use the keys of the first again.
+    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    print(json.dumps({name: compare(mirrored, *case) for name, case in cases.items()}))
