@@ -7,6 +7,7 @@ file, the key and the rule.
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,7 +46,7 @@ def parse_json(content: bytes, kind: type[T], path: Path) -> T:
         path: the file that errors name.
     """
     try:
-        return msgspec.json.decode(content, type=kind)
+        return msgspec.json.decode(content.removeprefix(codecs.BOM_UTF8), type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
         raise DataError(f"{path}: {error}") from error
     except RecursionError as error:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tf_image_segmentation.datasets import get_dataset
-from tf_image_segmentation.datasets.custom import coco_file, json_files
+from tf_image_segmentation.datasets.custom import coco_file
 from tf_image_segmentation.datasets.custom.coco_file import CocoImage
 from tf_image_segmentation.datasets.custom.coco_masks import (
     area,
@@ -193,7 +193,6 @@ def test_polygons_are_those_of_the_published_drawing(tmp_path):
         ([1, 1, 4, 1, 4, 3], "must be a list of x and y in turn"),
         ([[1, 1, 4, "x", 4, 3]], "is no point of two numbers"),
         ([[1, 1, 4, None, 4, 3]], "is no point of two numbers"),
-        ([[1, 1, 4, 10**400, 4, 3]], "is no point of two numbers"),
         ([[1, 1, 1e9, 1, 4, 3]], r"the point \(1e\+09, 1\) is far outside the image of 5 x 6"),
         ([[1, 1, 4, 1, 4, 3], [1]], "must be a list of x and y in turn"),
     ],
@@ -238,17 +237,14 @@ ENTRY = {"id": 1, "file_name": "photo.jpg", "height": HEIGHT, "width": WIDTH}
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"images": None}, "'images' is None, and must be a list"),
+        ({"images": None}, r"Expected `array`, got `null` - at `\$\.images`; export it again"),
         ({"images": [ENTRY, ENTRY]}, "has image ids twice: 1"),
         ({"images": [ENTRY, ENTRY | {"id": 2}]}, r"has file names twice: photo\.jpg"),
-        ({"images": [ENTRY | {"height": 0}]}, r"image 1: has 0 x 6 pixels"),
-        (
-            {"images": [ENTRY | {"height": 5.5}]},
-            r"image 1: 'height' is a number, and must be a whole",
-        ),
-        ({"images": [{"id": 1}]}, "image 1: has no 'file_name'"),
-        ({"images": ["x"]}, "image 0: is text where a JSON object is due"),
-        ({"categories": []}, "lists no categories"),
+        ({"images": [ENTRY | {"height": 0}]}, r"`int` >= 1 - at `\$\.images\[0\]\.height`"),
+        ({"images": [ENTRY | {"height": 5.5}]}, r"Expected `int`, .*images\[0\]\.height`"),
+        ({"images": [{"id": 1}]}, r"required field `file_name` - at `\$\.images\[0\]`"),
+        ({"images": ["x"]}, r"Expected `object`, got `str` - at `\$\.images\[0\]`"),
+        ({"categories": []}, r"Expected `array` of length >= 1 - at `\$\.categories`"),
         ({"categories": [*CATEGORIES, {"id": 3, "name": "x"}]}, "has category ids twice: 3"),
         ({"categories": [*CATEGORIES, {"id": 4, "name": "cat"}]}, "has category names twice: cat"),
         ({"annotations": [annotation(1, []), annotation(1, [])]}, "has annotation ids twice: 1"),
@@ -257,10 +253,10 @@ ENTRY = {"id": 1, "file_name": "photo.jpg", "height": HEIGHT, "width": WIDTH}
             r"the category_id 5 \(2\), 8 \(1\), which the file does not list",
         ),
         ({"annotations": [annotation(1, [], image=6)]}, r"the image_id 6 \(1\), which the file"),
-        ({"annotations": [annotation(4, [], iscrowd=2)]}, r"annotation 0 \(id 4\): 'iscrowd' is 2"),
-        ({"annotations": [{"id": 4, "image_id": 1}]}, r"\(id 4\): has no 'segmentation'"),
-        ({"annotations": [{"image_id": 1, "segments_info": []}]}, "is of the kind 'panoptic'"),
-        ({"annotations": [annotation(True, [])]}, "'id' is True, and must be a whole number"),
+        ({"annotations": [annotation(4, [], iscrowd=2)]}, r"annotations\[0\]\.iscrowd`"),
+        ({"annotations": [{"id": 4, "image_id": 1, "category_id": 3}]}, "field `segmentation`"),
+        ({"annotations": [{"image_id": 1, "segments_info": []}]}, "of the kind 'instances'"),
+        ({"annotations": [annotation(True, [])]}, r"Expected `int`, got `bool` - at .*\.id`"),
     ],
 )
 def test_files_that_do_not_fit_together_are_refused(tmp_path, fields, words):
@@ -273,13 +269,13 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path, fields, words):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is empty"),
-        (b"[1]", "holds a list where a JSON object is due"),
-        (b'{"a": NaN}', r".*\(NaN is no number of JSON\)"),
-        (b'{"a": 1', "is not a JSON file that can be read"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "is not a JSON file that can be read"),
-        (b'{"a": ' + b"[" * 200_000, "is not a JSON file that can be read"),
-        (b"\xff\xfe{\0}\0", "is not a JSON file that can be read"),
+        (b"", "Input data was truncated"),
+        (b"[1]", "Expected `object`, got `array`"),
+        (b'{"a": NaN}', "JSON is malformed: invalid character"),
+        (b'{"a": 1', "Input data was truncated"),
+        (b'{"images": ' + b"9" * 5000 + b"}", "Number out of range"),
+        (b'{"a": ' + b"[" * 200_000, "is nested too deeply"),
+        (b"\xff\xfe{\0}\0", "JSON is malformed"),
     ],
 )
 def test_what_is_no_json_is_refused(tmp_path, content, words):
@@ -289,10 +285,16 @@ def test_what_is_no_json_is_refused(tmp_path, content, words):
         COCO.open(tmp_path)
 
 
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    path = write(tmp_path, [])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert COCO.open(tmp_path).info.splits == {"train": 1}
+
+
 def test_files_too_large_to_parse_are_refused(tmp_path, monkeypatch):
     path = write(tmp_path, [])
-    monkeypatch.setattr(json_files, "MAX_BYTES", 10)
-    with pytest.raises(DataError, match="more than the 10 that are read"):
+    monkeypatch.setattr(coco_file, "MAX_BYTES", 10)
+    with pytest.raises(DataError, match="is larger than 10 bytes"):
         coco_file.read_coco(path)
 
 
@@ -376,7 +378,7 @@ def test_polygons_without_pycocotools(tmp_path, monkeypatch):
 
 
 def test_images_beyond_the_limit_of_pixels_are_refused():
-    image = CocoImage("a.png", 2, 5, ())
-    assert read_regions(Path("a.json"), max_pixels=10, image=image, ids={}).shape == (2, 5)
+    empty = {"image": CocoImage(1, "a.png", 2, 5), "regions": (), "ids": {}}
+    assert read_regions(Path("a.json"), max_pixels=10, **empty).shape == (2, 5)
     with pytest.raises(DataError, match=r"a\.json: a\.png has 2 x 5 pixels .* limit of 9; raise"):
-        read_regions(Path("a.json"), max_pixels=9, image=image, ids={})
+        read_regions(Path("a.json"), max_pixels=9, **empty)

@@ -268,14 +268,17 @@ def test_shapes_that_cannot_be_drawn_are_named(tmp_path, bad, words):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"shapes": None}, "'shapes' is None, and must be a list"),
-        ({"shapes": [1]}, "shape 0: is a whole number where a JSON object is due"),
-        ({"shapes": [{"label": "x"}]}, "shape 0: has no 'points'"),
-        ({"shapes": [shape(" ", "polygon")]}, "shape 0: its label is empty"),
-        ({"shapes": [shape(3, "polygon")]}, "shape 0: 'label' is a whole number, and must be text"),
-        ({"imageHeight": None}, "has no imageHeight; open it with LabelMe 4 or newer"),
-        ({"imageWidth": 0}, "imageWidth is 0"),
-        ({"imagePath": 1}, "'imagePath' is a whole number"),
+        ({"shapes": None}, r"Expected `array`, got `null` - at `\$\.shapes`"),
+        ({"shapes": [1]}, r"Expected `object`, got `int` - at `\$\.shapes\[0\]`"),
+        ({"shapes": [{"label": "x"}]}, r"required field `points` - at `\$\.shapes\[0\]`"),
+        ({"shapes": [shape(" ", "polygon")]}, r"the label is empty.* - at `\$\.shapes\[0\]`"),
+        ({"shapes": [shape(3, "polygon")]}, r"Expected `str`, .*shapes\[0\]\.label`; move it away"),
+        (
+            {"imageHeight": None},
+            "has no imageHeight or imageWidth; open it with LabelMe 4",
+        ),
+        ({"imageWidth": 0}, r"`int` >= 1 - at `\$\.imageWidth`"),
+        ({"imagePath": 1}, r"Expected `str`, got `int` - at `\$\.imagePath`"),
         ({"imagePath": ""}, "'' is no path"),
     ],
 )

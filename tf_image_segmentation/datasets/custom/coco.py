@@ -82,7 +82,7 @@ def _info(root: Path, files: Mapping[str, CocoFile]) -> DatasetInfo:
 
 def _samples(folder: Path, path: Path, file: CocoFile) -> list[Sample]:
     """Returns the samples of a split, whose images are in ``folder``."""
-    regions = [region for image in file.images for region in image.regions]
+    regions = [region for of_image in file.regions.values() for region in of_image]
     if any(isinstance(region.segmentation, list) for region in regions):
         check_installed()
     ids = _class_ids(file.categories)
@@ -90,7 +90,7 @@ def _samples(folder: Path, path: Path, file: CocoFile) -> list[Sample]:
     for image in file.images:
         place = resolve_named(folder, image.file_name, str(path))
         image_id = str(PurePosixPath(place.relative_to(folder)).with_suffix(""))
-        read_mask = partial(read_regions, image=image, ids=ids)
+        read_mask = partial(read_regions, image=image, regions=file.regions[image.id], ids=ids)
         found.append(Sample(image_id, place, path, image_reader(place), read_mask))
     return found
 

@@ -49,7 +49,12 @@ def _pycocotools() -> Any:
 
 
 def read_regions(
-    path: Path, *, max_pixels: int, image: CocoImage, ids: Mapping[int, int]
+    path: Path,
+    *,
+    max_pixels: int,
+    image: CocoImage,
+    regions: Sequence[Region],
+    ids: Mapping[int, int],
 ) -> np.ndarray:
     """Draws the regions of an image.
 
@@ -59,7 +64,8 @@ def read_regions(
     Args:
         path: the file of annotations, for messages.
         max_pixels: largest height * width that is drawn.
-        image: the image and its regions.
+        image: the image.
+        regions: its regions.
         ids: the class id of each category.
 
     Returns:
@@ -70,10 +76,10 @@ def read_regions(
     """
     check_pixels(f"{path}: {image.file_name}", image.height, image.width, max_pixels)
     drawn = []
-    for region in image.regions:
-        where = f"{path}: annotation {region.annotation_id} of {image.file_name}"
+    for region in regions:
+        where = f"{path}: annotation {region.id} of {image.file_name}"
         counts = _counts(region.segmentation, image.height, image.width, where)
-        drawn.append((not region.is_crowd, -area(counts), region, counts))
+        drawn.append((not region.iscrowd, -area(counts), region, counts))
     labels = np.zeros(image.width * image.height, np.uint8)
     for _, _, region, counts in sorted(drawn, key=lambda each: each[:2]):
         fill(labels, counts, _label(region, ids))
@@ -81,7 +87,7 @@ def read_regions(
 
 
 def _label(region: Region, ids: Mapping[int, int]) -> int:
-    return IGNORE_LABEL if region.is_crowd else ids[region.category]
+    return IGNORE_LABEL if region.iscrowd else ids[region.category_id]
 
 
 def _counts(segmentation: Any, height: int, width: int, where: str) -> np.ndarray:

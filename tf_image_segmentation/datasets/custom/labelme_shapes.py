@@ -11,34 +11,58 @@ import base64
 import binascii
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+import msgspec
 import numpy as np
 from PIL import Image, ImageDraw
 
 from tf_image_segmentation.datasets.custom.files import resolve_named
-from tf_image_segmentation.datasets.custom.json_files import field, read_json
 from tf_image_segmentation.datasets.custom.outlines import Point, check_points, check_polygon
 from tf_image_segmentation.datasets.decode import decoding
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.structs import read_json
+
+MAX_BYTES = 2**30
+"""Largest file that is read."""
 
 KINDS = ("polygon", "rectangle", "circle", "mask")
 
+Side = Annotated[int, msgspec.Meta(ge=1)]
 
-class Shape(NamedTuple):
+
+class Shape(msgspec.Struct):
     """A shape as the file has it; what it holds is checked when it is drawn.
 
     Attributes:
         label: name of its class.
-        kind: "polygon", "rectangle", "circle", "mask" ...
         points: pairs of x and y.
-        mask: base64 of a PNG, for the kind "mask".
+        shape_type: "polygon", "rectangle", "circle", "mask" ...; files of old versions have
+            polygons alone, without a type.
+        mask: base64 of a PNG, for the type "mask".
     """
 
     label: str
-    kind: str
     points: list[Any]
-    mask: Any
+    shape_type: str | None = None
+    mask: Any = None
+
+    def __post_init__(self) -> None:
+        self.label = self.label.strip()
+        if not self.label:
+            raise ValueError("the label is empty; give it one")
+
+    @property
+    def kind(self) -> str:
+        """The type, one of `KINDS` if it can be drawn."""
+        return "polygon" if self.shape_type is None else self.shape_type
+
+
+class _Content(msgspec.Struct, rename="camel"):
+    image_path: str
+    shapes: list[Shape]
+    image_height: Side | None = None
+    image_width: Side | None = None
 
 
 class Annotation(NamedTuple):
@@ -67,40 +91,19 @@ def read_annotation(path: Path, root: Path) -> Annotation:
     Raises:
         DataError: it is no such file, or its image does not lie below the root.
     """
-    content = read_json(path)
-    if "imagePath" not in content:
+    try:
+        content = read_json(path, _Content, MAX_BYTES)
+    except DataError as error:
         raise DataError(
-            f"{path}: is no file of LabelMe, it names no image (imagePath); move it away"
+            f"{error}; move it away if it is no file of LabelMe, or else save it again"
+        ) from error
+    if content.image_height is None or content.image_width is None:
+        raise DataError(
+            f"{path}: has no imageHeight or imageWidth; open it with LabelMe 4 or newer, and save "
+            "it"
         )
-    written = field(content, "imagePath", str, str(path))
-    height, width = (_side(path, content, name) for name in ("imageHeight", "imageWidth"))
-    shapes = [
-        _shape(shape, f"{path}: shape {number}")
-        for number, shape in enumerate(field(content, "shapes", list, str(path)))
-    ]
-    image = resolve_named(path.parent, written, f"{path}: imagePath", root)
-    return Annotation(image, height, width, shapes)
-
-
-def _side(path: Path, content: dict[str, Any], name: str) -> int:
-    if content.get(name) is None:
-        raise DataError(f"{path}: has no {name}; open it with LabelMe 4 or newer, and save it")
-    side = field(content, name, int, str(path))
-    if side < 1:
-        raise DataError(f"{path}: {name} is {side}; it must be at least 1")
-    return side
-
-
-def _shape(fields: Any, where: str) -> Shape:
-    label = field(fields, "label", str, where).strip()
-    if not label:
-        raise DataError(f"{where}: its label is empty; give it one")
-    points = field(fields, "points", list, where)
-    # Files of old versions have no types: all shapes are polygons.
-    kind = (
-        "polygon" if fields.get("shape_type") is None else field(fields, "shape_type", str, where)
-    )
-    return Shape(label, kind, points, fields.get("mask"))
+    image = resolve_named(path.parent, content.image_path, f"{path}: imagePath", root)
+    return Annotation(image, content.image_height, content.image_width, content.shapes)
 
 
 def draw_shape(labels: Image.Image, shape: Shape, label: int, where: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from tf_image_segmentation.datasets.custom.json_files import is_number
 from tf_image_segmentation.errors import DataError
 
 # Points a little outside an image are common; those far away are damage, and cost memory to draw.
@@ -30,7 +30,11 @@ def check_points(points: Sequence[Any], height: int, width: int, where: str) -> 
     reach = _FARTHEST * max(height, width)
     checked = []
     for point in points:
-        if not isinstance(point, list | tuple) or len(point) != 2 or not all(map(is_number, point)):
+        if (
+            not isinstance(point, list | tuple)
+            or len(point) != 2
+            or not all(map(_is_number, point))
+        ):
             raise DataError(f"{where}: {str(point)[:60]} is no point of two numbers; draw it again")
         x, y = float(point[0]), float(point[1])
         if not (-reach <= x <= width + reach and -reach <= y <= height + reach):
@@ -50,3 +54,13 @@ def check_polygon(points: Sequence[Any], height: int, width: int, where: str) ->
             "again or remove it"
         )
     return check_points(points, height, width, where)
+
+
+def _is_number(value: Any) -> bool:
+    """Says whether a JSON value is a finite number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
