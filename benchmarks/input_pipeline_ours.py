@@ -7,19 +7,16 @@ from typing import Any
 
 from input_pipeline_task import MEAN, VOID, Task
 
-from tf_image_segmentation.input.augmentation import Augmentation
+from tf_image_segmentation.input.augmentation import make_augmentation
 from tf_image_segmentation.input.pipeline import training_batches
 from tf_image_segmentation.tfrecords import open_records
 
 
 def make_batches(task: Task) -> Iterator[Any]:
     """Returns the batches, tensors on the host."""
-    augmentation = Augmentation(
-        (task.crop, task.crop),
-        MEAN,
-        VOID,
-        scale_range=task.scale_range,
-        color_distortion="full" if task.colors else "none",
-    )
+    operations: list[Any] = ["flip"]
+    operations += ["color"] if task.colors else []
+    operations.append({"name": "scale", "range": task.scale_range})
+    augmentation = make_augmentation(operations, (task.crop, task.crop), MEAN, VOID)
     records = open_records(task.data / "records", "train")
     return iter(training_batches(records, augmentation, task.batch_size, seed=0))

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.input.augmentation import Augmentation
+from tf_image_segmentation.input.augmentation import Augmentation, make_augmentation
 from tf_image_segmentation.input.pipeline import check_batch_size, training_batches
 from tf_image_segmentation.models.registry import MODELS, ModelSpec
 from tf_image_segmentation.tfrecords.manifest import Manifest
@@ -19,7 +19,6 @@ from tf_image_segmentation.tfrecords.reader import open_records
 from tf_image_segmentation.tfrecords.records import Records
 from tf_image_segmentation.training.config import TrainingConfig
 from tf_image_segmentation.training.losses.total import class_weights
-from tf_image_segmentation.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,9 @@ class TrainingData:
             info,
             ignore_label,
             _balancing(config, records),
-            _augmentation(config.recipe, spec, ignore_label),
+            make_augmentation(
+                config.recipe.augmentations, config.recipe.crop_size, spec.pad_value, ignore_label
+            ),
         )
 
     @property
@@ -93,20 +94,6 @@ def _check_crop_size(crop_size: tuple[int, int], spec: ModelSpec) -> None:
             f"crop_size must be height and width in multiples of {divisor} for {spec.name}, for "
             f"example {nearest}, got {list(crop_size)}"
         )
-
-
-def _augmentation(recipe: Recipe, spec: ModelSpec, mask_fill: int) -> Augmentation:
-    parts = {part.name: part.arguments for part in recipe.augmentations}
-    if unknown := sorted(set(parts) - {"flip", "scale", "color"}):
-        raise DataError(f"unknown augmentation {unknown[0]!r}; choose from color, flip, scale")
-    return Augmentation(
-        crop_size=recipe.crop_size,
-        image_fill=spec.pad_value,
-        mask_fill=mask_fill,
-        flip="flip" in parts,
-        scale_range=parts["scale"]["range"] if "scale" in parts else None,
-        color_distortion=parts["color"].get("mode", "full") if "color" in parts else "none",
-    )
 
 
 def _open_training(config: TrainingConfig) -> Records:

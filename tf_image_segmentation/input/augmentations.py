@@ -1,0 +1,49 @@
+"""The registry of augmentation ops: random changes to an image together with its mask.
+
+An op is a function ``f(image, mask, seed, **arguments) -> (image, mask)``:
+
+- ``image``: float32 [height, width, 3], RGB in 0..255.
+- ``mask``: int32 [height, width], class ids, -1 where a pixel is ignored.
+- ``seed``: int32 [2]; all that is random must follow from it.
+
+An op that brings in new pixels sets them to -1 in the mask. It gets the color of padding and the
+size of the crop by having a parameter ``image_fill`` (RGB) or ``crop_size`` (height, width).
+This module loads no TensorFlow, so that plugin files are quick to load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tf_image_segmentation.registry import Registry
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+ImageAndMask = tuple["tf.Tensor", "tf.Tensor"]
+Operation = Callable[..., Any]
+F = TypeVar("F", bound=Operation)
+
+IGNORED = -1
+"""Label of ignored pixels inside augmentation."""
+
+AUGMENTATIONS: Registry[Operation] = Registry("augmentation", "tf_image_segmentation.input")
+
+
+def register_augmentation(function: F | None = None, *, name: str | None = None) -> Any:
+    """Registers the decorated op; use as ``@register_augmentation`` or with ``(name=...)``.
+
+    Args:
+        function: the op, see above.
+        name: what a recipe calls it; the function's name unless given.
+
+    Raises:
+        DataError: another module has registered an augmentation of that name.
+    """
+
+    def add(decorated: F) -> F:
+        AUGMENTATIONS.add(name or decorated.__name__, decorated, decorated.__module__)
+        return decorated
+
+    return add if function is None else add(function)
