@@ -1,310 +1,167 @@
-"""Each change of an image and its mask: what it does, and that both stay aligned."""
+"""The chain of ops: by name, from a seed, with image and mask aligned, and the crop last."""
 
 from __future__ import annotations
-
-from functools import partial
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from aligned_pairs import FILL, VOID, assert_aligned, eagerly, in_tf_data, positions, stripes
 
-from tf_image_segmentation.input import augmentation
-from tf_image_segmentation.input.augmentation import (
-    Augmentation,
-    random_color_distortion,
-    random_crop_or_pad,
-    random_flip,
-    random_scale,
-    resize,
-)
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.input import AUGMENTATIONS, register_augmentation
+from tf_image_segmentation.input.augmentation import make_augmentation
+from tf_image_segmentation.input.crop import crop_or_pad
+from tf_image_segmentation.input.geometry import flip, scale
+from tf_image_segmentation.registry import Part
 
-FILL = (123.68, 116.78, 103.94)
-VOID = 255
-
-
-def stripes(height=37, width=53):
-    """Bit 0 of the mask is stripes along x and shows in red, bit 1 along y and shows in green."""
-    rng = np.random.default_rng(height * 1000 + width)
-    along_x, along_y = rng.integers(0, 2, width), rng.integers(0, 2, height)
-    mask = (along_x[np.newaxis, :] + 2 * along_y[:, np.newaxis]).astype(np.uint8)
-    image = np.stack([200.0 * (mask & 1), 200.0 * (mask >> 1), np.full(mask.shape, 50.0)], axis=-1)
-    return image.astype(np.float32), mask
-
-
-def positions(height, width):
-    """The image's color says where a pixel is, and the mask says it again."""
-    rows, columns = np.mgrid[:height, :width]
-    image = np.stack([rows, columns, rows + columns], axis=-1).astype(np.float32)
-    return image, (rows * width + columns).astype(np.int32)
-
-
-def assert_aligned(image, mask, middle=100.0):
-    labeled = mask != VOID
-    for channel, bits in ((0, mask & 1), (1, mask >> 1)):
-        # Halfway between two pixels either id is the nearest.
-        clear = labeled & (np.abs(image[..., channel] - middle) > 1.0)
-        assert clear.sum() > 0.8 * labeled.sum()
-        np.testing.assert_array_equal(image[..., channel][clear] > middle, bits[clear] == 1)
-
-
-def seeds(count, start=0):
-    return np.array([[7, start + number] for number in range(count)], np.int32)
-
-
-def eagerly(operation, image, mask, count=12, start=0):
-    results = [operation(image, mask, tf.constant(seed)) for seed in seeds(count, start)]
-    return [(np.asarray(image), np.asarray(mask)) for image, mask in results]
-
-
-def in_tf_data(operation, image, mask, count=12, start=0):
-    def change(seed):
-        return operation(tf.constant(image), tf.constant(mask), seed)
-
-    return list(
-        tf.data.Dataset.from_tensor_slices(seeds(count, start))
-        .map(change, num_parallel_calls=2)
-        .as_numpy_iterator()
-    )
-
-
-def crop_or_pad(size):
-    return partial(random_crop_or_pad, size=size, image_fill=FILL, mask_fill=VOID)
-
-
-OPERATIONS = {
-    "flip": random_flip,
-    "scale": partial(random_scale, scale_range=(0.5, 2.0)),
-    "crop": crop_or_pad((16, 32)),
-    "pad": crop_or_pad((48, 64)),
-    "crop and pad": crop_or_pad((64, 32)),
-    "fast colors": partial(random_color_distortion, fast=True),
-    "full colors": random_color_distortion,
-    "all": Augmentation((32, 64), FILL, VOID, True, (0.5, 2.0), "full"),
+LISTS = {
+    "none": [],
+    "flip": ["flip"],
+    "default": ["flip", {"name": "scale", "range": [0.5, 2.0]}],
+    "all": [
+        "flip",
+        {"name": "flip", "direction": "vertical"},
+        {"name": "color", "mode": "fast"},
+        "noise",
+        "blur",
+        {"name": "rotation", "degrees": 20},
+        {"name": "elastic", "fill": "reflect"},
+        "scale",
+        "rare_class_crop",
+    ],
 }
-MOVES = ("flip", "scale", "crop", "pad", "crop and pad")
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.fixture
+def registered():
+    yield register_augmentation
+    AUGMENTATIONS.remove_from(__name__)
+
+
+def make(parts, size=(32, 64), mask_fill=VOID):
+    return make_augmentation(parts, size, FILL, mask_fill)
+
+
+@pytest.mark.parametrize("name", LISTS)
 def test_inside_tf_data_gives_what_it_gives_eagerly(name):
-    expected = eagerly(OPERATIONS[name], *stripes())
-    found = in_tf_data(OPERATIONS[name], *stripes())
-    for (image, mask), (expected_image, expected_mask) in zip(found, expected, strict=True):
-        assert image.dtype == np.float32
-        assert mask.dtype == np.uint8
-        np.testing.assert_array_equal(mask, expected_mask)
-        np.testing.assert_allclose(image, expected_image, rtol=0, atol=1e-3)
+    augmentation = make(LISTS[name])
+    image, mask = stripes()
+    pair = image.astype(np.uint8), mask.astype(np.uint8)
+    for (found, labels), (expected, expected_labels) in zip(
+        in_tf_data(augmentation, *pair, count=4), eagerly(augmentation, *pair, count=4), strict=True
+    ):
+        assert (found.dtype, labels.dtype) == (np.float32, np.uint8)
+        assert (found.shape, labels.shape) == ((32, 64, 3), (32, 64))
+        # A place halfway between two pixels may be rounded either way.
+        assert np.mean(labels != expected_labels) < 0.01
+        assert np.mean(np.abs(found - expected)) < 0.1
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", LISTS)
 def test_the_seed_decides_and_nothing_else(name):
-    tf.random.set_seed(1)
-    first = eagerly(OPERATIONS[name], *stripes())
-    tf.random.set_seed(2)
-    second = eagerly(OPERATIONS[name], *stripes())
-    for (image, mask), (again_image, again_mask) in zip(first, second, strict=True):
+    augmentation = make(LISTS[name])
+    results = []
+    for global_seed in (1, 2):
+        tf.random.set_seed(global_seed)
+        results.append(eagerly(augmentation, *stripes(), count=6))
+    for (image, mask), (again_image, again_mask) in zip(*results, strict=True):
         np.testing.assert_array_equal(image, again_image)
         np.testing.assert_array_equal(mask, again_mask)
-    assert len({image.tobytes() for image, _ in first}) > 1
+    assert len({image.tobytes() for image, _ in results[0]}) > 1
 
 
-@pytest.mark.parametrize("name", MOVES)
-def test_image_and_mask_stay_aligned(name):
-    for image, mask in eagerly(OPERATIONS[name], *stripes()):
-        assert image.shape[:2] == mask.shape
-        assert_aligned(image, mask)
-
-
-def test_flip_mirrors_half_of_the_time():
-    image, mask = positions(3, 8)
-    flipped = 0
-    for found_image, found_mask in eagerly(random_flip, image, mask, count=200):
-        step = -1 if found_mask[0, 0] else 1
-        flipped += step == -1
-        np.testing.assert_array_equal(found_image, image[:, ::step])
-        np.testing.assert_array_equal(found_mask, mask[:, ::step])
-    assert 70 < flipped < 130
-
-
-def test_flip_keeps_the_dtype_of_the_image():
-    image, mask = stripes()
-    assert random_flip(image.astype(np.uint8), mask, seeds(1)[0])[0].dtype == tf.uint8
-
-
-def test_scale_stays_within_its_bounds_and_keeps_the_proportions():
-    image, mask = stripes(100, 200)
-    sizes = [m.shape for _, m in eagerly(OPERATIONS["scale"], image, mask, count=60)]
-    heights = np.array([height for height, _ in sizes])
-    assert 50 <= heights.min() < 65
-    assert 185 < heights.max() <= 200
-    assert all(abs(2 * height - width) <= 1 for height, width in sizes)
-
-
-def test_scale_of_one_changes_nothing():
-    image, mask = stripes()
-    found_image, found_mask = random_scale(image, mask, seeds(1)[0], (1.0, 1.0))
-    np.testing.assert_array_equal(found_image, image)
-    np.testing.assert_array_equal(found_mask, mask)
-
-
-@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (1, 1)])
-def test_scale_leaves_at_least_one_pixel(shape):  # fault 8
-    for image, mask in eagerly(
-        partial(random_scale, scale_range=(0.1, 0.2)), *stripes(*shape), count=4
-    ):
-        assert min(mask.shape) == 1
-        assert image.shape == (*mask.shape, 3)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.int32])
-def test_nearest_invents_no_ids(dtype):
-    rng = np.random.default_rng(0)
-    mask = rng.choice(np.array([0, 7, 255], dtype), (31, 41))
-    for _, found in eagerly(OPERATIONS["scale"], np.zeros((31, 41, 3), np.float32), mask):
-        assert found.dtype == dtype
-        assert set(np.unique(found)) == {0, 7, 255}
-
-
-@pytest.mark.parametrize("size", [(1, 1), (7, 90), (31, 41), (62, 82), (90, 7), (200, 333)])
-def test_masks_show_the_pixels_that_tensorflow_takes_as_nearest(size):
-    image, mask = positions(31, 41)
-    expected = tf.image.resize(mask[..., np.newaxis], size, method="nearest")[..., 0]
-    _, found = resize(image, mask, size)
-    np.testing.assert_array_equal(found, expected)
-
-
-@pytest.mark.parametrize("shape", [(20, 90), (90, 20), (64, 64), (1, 1)])
-def test_what_is_larger_is_cropped_and_what_is_smaller_is_padded(shape):
-    image, mask = positions(*shape)
-    for found_image, found_mask in eagerly(
-        crop_or_pad((64, 64)), image, mask.astype(np.int32) + 256
-    ):
-        shown = found_mask != VOID
-        rows, columns = np.divmod(found_mask[shown] - 256, shape[1])
-        assert shown.sum() == min(shape[0], 64) * min(shape[1], 64)
-        np.testing.assert_array_equal(found_image[shown][:, :2], np.stack([rows, columns], axis=-1))
-        np.testing.assert_array_equal(
-            found_image[~shown], np.tile(np.float32(FILL), (np.sum(~shown), 1))
-        )
-
-
-def test_resize_stays_in_the_range_of_the_image():
-    image, mask = stripes()
-    image = np.where(image > 100, 255.0, 0.0).astype(np.float32)
-    found, _ = resize(image, mask, [61, 29])
-    assert found.dtype == tf.float32
-    assert np.min(found) >= 0.0
-    assert np.max(found) <= 255.0
-
-
-def test_crop_is_a_window_of_the_image_and_every_window_occurs():
-    image, mask = positions(7, 9)
-    corners = set()
-    for found_image, found_mask in eagerly(crop_or_pad((4, 8)), image, mask, count=80):
-        top, left = found_image[0, 0, :2].astype(int)
-        corners.add((top, left))
-        np.testing.assert_array_equal(found_image, image[top : top + 4, left : left + 8])
-        np.testing.assert_array_equal(found_mask, mask[top : top + 4, left : left + 8])
-    assert corners == {(top, left) for top in range(4) for left in range(2)}
-
-
-@pytest.mark.parametrize("mask_fill", [255, 11])
-def test_padding_has_the_mean_color_and_the_ignore_label(mask_fill):
-    image, mask = stripes(3, 5)
-    pad = partial(random_crop_or_pad, size=(4, 7), image_fill=FILL, mask_fill=mask_fill)
-    corners = set()
-    for found_image, found_mask in eagerly(pad, image, mask, count=60):
-        padding = found_mask == mask_fill
-        np.testing.assert_array_equal(found_image[padding], np.tile(np.float32(FILL), (13, 1)))
-        rows, columns = np.nonzero(~padding)
-        top, left = rows.min(), columns.min()
-        corners.add((top, left))
-        np.testing.assert_array_equal(found_image[top : top + 3, left : left + 5], image)
-        np.testing.assert_array_equal(found_mask[top : top + 3, left : left + 5], mask)
-    assert corners == {(top, left) for top in range(2) for left in range(3)}
-
-
-def test_the_size_is_known_inside_tf_data():
-    image, mask = stripes()
-    examples = tf.data.Dataset.from_tensors((image, mask)).repeat(2)
-    result = examples.map(lambda i, m: OPERATIONS["all"](i, m, [1, 2]))
-    image_spec, mask_spec = result.element_spec
-    assert image_spec.shape == (32, 64, 3)
-    assert mask_spec.shape == (32, 64)
-
-
-class Recorder:
-    """Stands in for the color operations and notes which are called, in which order."""
-
-    NAMES = ("brightness", "saturation", "hue", "contrast")
-
-    def __init__(self, monkeypatch):
-        self.order = []
-        for name in self.NAMES:
-            monkeypatch.setattr(tf.image, f"stateless_random_{name}", partial(self.note, name))
-
-    def note(self, name, image, *arguments):
-        self.order.append(name)
-        return image
-
-    def orders(self, fast, count=40):
-        image, mask = stripes(4, 4)
-        found = set()
-        for seed in seeds(count):
-            self.order = []
-            random_color_distortion(image, mask, tf.constant(seed), fast)
-            found.add(tuple(self.order))
-        return found
-
-
-def test_colors_are_distorted_in_each_of_four_orders(monkeypatch):
-    assert Recorder(monkeypatch).orders(fast=False) == {
-        ("brightness", "saturation", "hue", "contrast"),
-        ("saturation", "brightness", "contrast", "hue"),
-        ("contrast", "hue", "brightness", "saturation"),
-        ("hue", "saturation", "contrast", "brightness"),
-    }
-
-
-def test_fast_colors_are_brightness_and_saturation_only(monkeypatch):
-    assert Recorder(monkeypatch).orders(fast=True) == {
-        ("brightness", "saturation"),
-        ("saturation", "brightness"),
-    }
-
-
-@pytest.mark.parametrize("fast", [False, True])
-def test_colors_stay_in_range_and_the_mask_stays(fast):
-    rng = np.random.default_rng(1)
-    image = rng.choice(np.array([0.0, 3.0, 128.0, 255.0], np.float32), (20, 20, 3))
-    mask = rng.choice(np.array([0, 1, 255], np.uint8), (20, 20))
-    changed = []
-    for found_image, found_mask in eagerly(
-        partial(random_color_distortion, fast=fast), image, mask
-    ):
-        assert found_image.min() >= 0.0
-        assert found_image.max() <= 255.0
-        assert found_image.dtype == np.float32
-        np.testing.assert_array_equal(found_mask, mask)
-        changed.append(np.abs(found_image - image).mean())
-    # The strength is that of 0..255 images: changes that the eye sees, no other picture.
-    assert 5.0 < np.mean(changed) < 100.0
-
-
-def test_all_together_keeps_image_and_mask_aligned():
-    image, mask = stripes(50, 70)
-    for scale_range, size in (((0.4, 0.6), (64, 96)), ((1.5, 2.0), (32, 32)), (None, (64, 32))):
-        augment = Augmentation(size, FILL, VOID, True, scale_range)
-        for found_image, found_mask in eagerly(augment, image.astype(np.uint8), mask, count=6):
-            assert found_image.shape == (*size, 3)
-            assert found_image.dtype == np.float32
+def test_image_and_mask_stay_aligned_through_a_whole_list():
+    moves = ["flip", {"name": "flip", "direction": "vertical"}]
+    for bounds, size in (([0.4, 0.6], (64, 96)), ([1.5, 2.0], (32, 32))):
+        augmentation = make([*moves, {"name": "scale", "range": bounds}, "rare_class_crop"], size)
+        image, mask = stripes(50, 70)
+        pair = image.astype(np.uint8), mask.astype(np.uint8)
+        for found_image, found_mask in eagerly(augmentation, *pair, count=6):
             assert set(np.unique(found_mask)) <= {0, 1, 2, 3, VOID}
-            assert_aligned(found_image, found_mask)
+            assert_aligned(found_image, found_mask, ignored=VOID)
 
 
-def test_color_distortion_leaves_the_color_of_padding_alone():
+def test_flip_and_scale_draw_what_version_0_1_drew():
+    # Its four seeds were, in this order, those of flip, scale, crop and color.
+    image, mask = stripes()
+    augmentation = make(LISTS["default"])
+    for number in range(8):
+        seed = tf.constant([3, number])
+        flip_seed, scale_seed, crop_seed, _ = tf.unstack(tf.random.split(seed, 4))
+        expected = scale(*flip(image, mask, flip_seed), scale_seed, [0.5, 2.0])
+        expected = crop_or_pad(*expected, crop_seed, (32, 64), FILL)
+        found = augmentation(image, mask, seed)
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], np.where(expected[1] < 0, VOID, expected[1]))
+
+
+def test_another_op_at_the_end_leaves_the_draws_of_the_others_alone(registered):
+    @registered
+    def untouched(image, mask, seed):
+        return image, mask
+
+    for parts in (LISTS["none"], LISTS["flip"], LISTS["default"]):
+        for one, two in zip(
+            eagerly(make(parts), *stripes(), count=4),
+            eagerly(make([*parts, "untouched"]), *stripes(), count=4),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(one[0], two[0])
+
+
+def test_each_op_has_a_seed_of_its_own(registered):
+    drawn = []
+
+    @registered
+    def record_seed(image, mask, seed):
+        drawn.append(tuple(np.asarray(seed)))
+        return image, mask
+
+    augmentation = make(["record_seed"] * 5)
+    drawn.clear()
+    augmentation(*stripes(), tf.constant([1, 2]))
+    assert len(set(drawn)) == 5
+
+
+@pytest.mark.parametrize("ignore_label", [255, 11, 0])
+def test_the_ignore_label_arrives_as_minus_1_and_leaves_as_it_came(registered, ignore_label):
+    seen = []
+
+    @registered
+    def look(image, mask, seed):
+        seen.append(np.unique(mask))
+        return image, mask
+
+    augmentation = make(["look"], (4, 6), ignore_label)
+    seen.clear()
+    mask = np.full((4, 4), 3, np.uint8)
+    mask[1, 2] = ignore_label
+    _, found = augmentation(np.zeros((4, 4, 3), np.uint8), mask, tf.constant([0, 0]))
+    np.testing.assert_array_equal(seen, [[-1, 3]])
+    assert found.dtype == tf.uint8
+    assert np.sum(found == ignore_label) == 1 + 4 * 2
+    assert np.sum(found == np.uint8(3)) == 15
+
+
+def test_without_an_ignore_label_class_255_is_a_class():  # fault 65
+    augmentation = make([], (4, 6), mask_fill=-1)
+    mask = np.full((4, 4), 255, np.uint8)
+    _, found = augmentation(np.zeros((4, 4, 3), np.uint8), mask, tf.constant([0, 0]))
+    assert found.dtype == tf.int32
+    assert np.sum(found == 255) == 16
+    assert np.sum(found == -1) == 8
+
+
+def test_a_mask_of_ignored_pixels_only_stays_so():  # fault 41
+    mask = np.full((40, 50), VOID, np.uint8)
+    for _, found in eagerly(make(LISTS["all"]), np.zeros((40, 50, 3), np.uint8), mask, count=4):
+        assert (found == VOID).all()
+
+
+def test_the_color_of_padding_reaches_the_network_as_it_is():
     image, mask = stripes(20, 20)
-    augment = Augmentation((32, 32), FILL, VOID, color_distortion="full")
-    for found_image, found_mask in eagerly(augment, image, mask):
+    augmentation = make(["color", "noise", "blur"], (32, 32))
+    for found_image, found_mask in eagerly(augmentation, image, mask, count=4):
         padding = found_mask == VOID
         assert padding.sum() == 32 * 32 - 20 * 20
         np.testing.assert_array_equal(
@@ -312,17 +169,82 @@ def test_color_distortion_leaves_the_color_of_padding_alone():
         )
 
 
-def test_color_distortion_is_off_unless_asked_for(monkeypatch):
-    recorder = Recorder(monkeypatch)
-    Augmentation((32, 32), FILL, VOID)(*stripes(), tf.constant([1, 2]))
-    assert recorder.order == []
-    for name, count in (("fast", 2), ("full", 4)):
-        recorder.order = []
-        Augmentation((32, 32), FILL, VOID, color_distortion=name)(*stripes(), tf.constant([1, 2]))
-        assert len(recorder.order) == count
+def test_the_size_is_known_inside_tf_data():
+    examples = tf.data.Dataset.from_tensors(stripes()).repeat(2)
+    augmentation = make(LISTS["all"])
+    result = examples.map(lambda i, m: augmentation(i, m, [1, 2]))
+    image_spec, mask_spec = result.element_spec
+    assert image_spec.shape == (32, 64, 3)
+    assert mask_spec.shape == (32, 64)
 
 
-def test_unknown_color_distortion_is_refused():
-    with pytest.raises(ValueError, match=r"'strong'; choose from \('none', 'fast', 'full'\)"):
-        Augmentation((32, 32), FILL, VOID, color_distortion="strong")
-    assert augmentation.COLOR_DISTORTIONS == ("none", "fast", "full")
+def test_an_op_of_the_user_takes_part_by_its_name(registered):
+    @registered
+    def darken(image, mask, seed, factor=0.5):
+        return image * factor, mask
+
+    image, mask = positions(4, 4)
+    for part, factor in (
+        ("darken", 0.5),
+        ({"name": "darken", "factor": 0.25}, 0.25),
+        (Part("darken", {"factor": 0.75}), 0.75),
+    ):
+        found, _ = make([part], (4, 4))(image, mask, tf.constant([0, 0]))
+        np.testing.assert_array_equal(found, factor * image)
+
+
+def test_an_op_gets_color_and_crop_size_by_naming_them(registered):
+    @registered(name="erase")
+    def erase_all(image, mask, seed, image_fill, crop_size):
+        assert tuple(crop_size) == (4, 8)
+        return tf.zeros_like(image) + tf.constant(image_fill), tf.fill(tf.shape(mask), -1)
+
+    augmentation = make(["erase"], (4, 8))
+    for found_image, found_mask in eagerly(augmentation, *stripes(4, 8), count=1):
+        np.testing.assert_array_equal(found_image, np.tile(np.float32(FILL), (4, 8, 1)))
+        assert (found_mask == VOID).all()
+    with pytest.raises(DataError, match="'erase' takes no image_fill"):
+        make([{"name": "erase", "image_fill": [0, 0, 0]}])
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (lambda image, mask: image, "'wrong' must return an image"),
+        (lambda image, mask: (image, mask, mask), "'wrong' must return an image"),
+        (lambda image, mask: (image[1:], mask), r"got float32 \(31, 64, 3\) and int32 \(32, 64\)"),
+        (lambda image, mask: (image, tf.cast(mask, tf.uint8)), "and uint8"),
+        (lambda image, mask: (tf.cast(image, tf.uint8), mask), "got uint8"),
+    ],
+)
+def test_an_op_that_returns_something_else_is_named(registered, result, message):
+    @registered
+    def wrong(image, mask, seed):
+        return result(image, mask)
+
+    with pytest.raises(DataError, match=message):
+        make(["wrong"])
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("sharpen", "unknown augmentation 'sharpen'; choose from .*'blur', 'color'"),
+        (7, "a augmentation must be a name or a table|an augmentation must be"),
+        ({"name": "flip", "axis": 1}, "'flip' takes no axis; it takes direction"),
+        ({"name": "flip", "direction": "up"}, "unknown direction .*'up'; choose from"),
+        ({"name": "scale", "range": [2.0, 1.0]}, r"range must be two factors in order, got \[2"),
+        ({"name": "scale", "range": [0.0, 1.0]}, "two factors in order"),
+        ({"name": "color", "mode": "wild"}, "'wild'; choose from .*'fast', 'full'"),
+        ({"name": "noise", "deviation": [3, 1]}, "'noise': deviation must be two numbers in order"),
+        ({"name": "blur", "sigma": [-1, 1]}, "'blur': sigma must be two numbers"),
+        ({"name": "rotation", "degrees": 400}, "degrees must be in 0..180, got 400"),
+        ({"name": "rotation", "fill": "sky"}, "unknown fill 'sky'"),
+        ({"name": "elastic", "grid": 1}, "grid at least 2"),
+        ({"name": "rare_class_crop", "probability": 2}, "probability must be in 0..1"),
+        ({"name": "rare_class_crop", "weights": [1, -1]}, "no weight negative"),
+    ],
+)
+def test_wrong_parts_are_refused_before_training(part, message):
+    with pytest.raises(DataError, match=message):
+        make([part])

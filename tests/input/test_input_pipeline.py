@@ -16,7 +16,7 @@ from small_records import INFO, RED, example, examples, write_classic_records, w
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.input import pipeline as input_pipeline
-from tf_image_segmentation.input.augmentation import Augmentation
+from tf_image_segmentation.input.augmentation import make_augmentation
 from tf_image_segmentation.input.pipeline import training_batches
 from tf_image_segmentation.tfrecords import open_records, write_mixture
 from tf_image_segmentation.tfrecords.framing import masked_crc32c
@@ -24,8 +24,10 @@ from tf_image_segmentation.tfrecords.part_sampling import PartSampling
 
 COUNT = 7
 FILL = (123.68, 116.78, 103.94)
-CROP = Augmentation((16, 32), FILL, 255)
-EVERYTHING = Augmentation((16, 32), FILL, 255, True, (0.5, 1.5), "full")
+CROP = make_augmentation(["flip"], (16, 32), FILL, 255)
+EVERYTHING = make_augmentation(
+    ["flip", "color", {"name": "scale", "range": [0.5, 1.5]}], (16, 32), FILL, 255
+)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +175,7 @@ def test_a_record_that_lies_about_its_length_is_refused_at_the_start(tmp_path): 
 def test_classic_raw_records_feed_too(tmp_path):
     pairs = examples(4)
     records = open_records(write_classic_records(tmp_path / "classic.tfrecords", pairs))
-    whole = Augmentation((32, 40), FILL, 255, flip=False)
+    whole = make_augmentation([], (32, 40), FILL, 255)
     batches = take(training_batches(records, whole, batch_size=4, seed=0), 1)
     assert ids(batches) != []
     for image, mask, image_id in zip(*batches[0], strict=True):
@@ -300,7 +302,7 @@ def test_masks_of_a_mixture_have_its_labels(mixture):
     label_of = ({0: 0, 100: 255, 200: 1, 250: 255}, {0: 1, 100: 0, 200: 1, 250: 255})
     parts, _ = by_number(mixture, seed=0, count=24)
     assert set(parts) == {0, 1}
-    whole = Augmentation((64, 64), (77.0, 77.0, 77.0), 255, flip=False)
+    whole = make_augmentation([], (64, 64), (77.0, 77.0, 77.0), 255)
     batches = take(training_batches(mixture, whole, batch_size=4, seed=0), 6)
     images = [image for batch in batches for image in batch.images]
     masks = [mask for batch in batches for mask in batch.masks]

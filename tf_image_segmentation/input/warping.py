@@ -38,7 +38,9 @@ def rotation(
         raise DataError(f"augmentation 'rotation': degrees must be in 0..180, got {degrees}")
     angle = tf.random.stateless_uniform([], seed, -degrees, degrees) * (math.pi / 180)
     rows, columns = _grid(mask)
-    middle_row, middle_column = (tf.cast(side - 1, tf.float32) / 2 for side in tf.shape(mask))
+    middle_row, middle_column = (
+        tf.cast(side - 1, tf.float32) / 2 for side in tf.unstack(tf.shape(mask))
+    )
     down, right = rows - middle_row, columns - middle_column
     source_rows = middle_row + tf.cos(angle) * down + tf.sin(angle) * right
     source_columns = middle_column - tf.sin(angle) * down + tf.cos(angle) * right
@@ -124,7 +126,7 @@ def resample(
 
 def _grid(mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns row and column of each pixel, float32 [height, width] both."""
-    height, width = (tf.cast(side, tf.float32) for side in tf.unstack(tf.shape(mask)))
+    height, width = tf.unstack(tf.cast(tf.shape(mask), tf.float32))
     rows, columns = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
     return rows, columns
 
