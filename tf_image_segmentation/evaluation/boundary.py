@@ -22,17 +22,10 @@ from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
 WIDTHS = (1, 2, 4, 8, 16, 32)
 
 
-def boundary_distance(mask: np.ndarray) -> np.ndarray:
-    """Returns the Euclidean distance of each pixel to the nearest boundary pixel, in pixels.
+def boundary_pixels(mask: np.ndarray) -> np.ndarray:
+    """Returns where the neighbor above, below, left or right has another label, as a bool array.
 
-    A boundary pixel is one whose neighbor above, below, left or right has another label; the
-    border of the image is no boundary.
-
-    Args:
-        mask: true labels, the ignore label among them; integers [height, width].
-
-    Returns:
-        float64 [height, width]; 0 at a boundary pixel, infinity all over a mask of one label.
+    The border of the image is no boundary.
     """
     boundary = np.zeros(mask.shape, bool)
     below = mask[1:] != mask[:-1]
@@ -41,6 +34,19 @@ def boundary_distance(mask: np.ndarray) -> np.ndarray:
     right = mask[:, 1:] != mask[:, :-1]
     boundary[:, 1:] |= right
     boundary[:, :-1] |= right
+    return boundary
+
+
+def boundary_distance(mask: np.ndarray) -> np.ndarray:
+    """Returns the Euclidean distance of each pixel to the nearest boundary pixel, in pixels.
+
+    Args:
+        mask: true labels, the ignore label among them; integers [height, width].
+
+    Returns:
+        float64 [height, width]; 0 at a boundary pixel, infinity all over a mask of one label.
+    """
+    boundary = boundary_pixels(mask)
     if not boundary.any():
         return np.full(mask.shape, np.inf)
     return distance_transform_edt(~boundary)
