@@ -26,7 +26,6 @@ except ImportError:  # Windows; `_lock` says so
     fcntl = None  # type: ignore[assignment]
 
 _MOST_FLUSHED_ALONE = 200
-_own_folders: set[Path] = set()  # temporary ones that this process holds
 
 
 def write_text(path: Path, text: str, errors: str = "strict") -> None:
@@ -158,21 +157,25 @@ def temporary_sibling(path: Path, make: Callable[[Path], None]) -> Iterator[Path
 
 @contextlib.contextmanager
 def _temporary(parent: Path, prefix: str, make: Callable[[Path], None]) -> Iterator[Path]:
-    # The lock of a temporary folder of this process is held already, and to wait for it would be
-    # to wait forever.
-    with contextlib.nullcontext() if parent in _own_folders else locked(parent):
-        for old in _temporaries(parent, prefix):
-            _remove_if_abandoned(old)
-        path = parent / f"{prefix}{secrets.token_hex(4)}"
-        make(path)
-        lock = _lock_or_none(path)
-    _own_folders.add(path)
+    _check_system()
+    for old in _temporaries(parent, prefix):
+        _remove_if_abandoned(old)
+    path, lock = _make(parent, prefix, make)
     try:
         yield path
     finally:
-        _own_folders.discard(path)
         _remove(path)  # after a rename there is nothing at this name any more
         _unlock(lock)
+
+
+def _make(parent: Path, prefix: str, make: Callable[[Path], None]) -> tuple[Path, int | None]:
+    while True:
+        path = parent / f"{prefix}{secrets.token_hex(4)}"
+        make(path)
+        lock = _lock_or_none(path, wait=True)
+        if path.exists():
+            return path, lock
+        _unlock(lock)  # another process took it for abandoned before it was locked
 
 
 def _temporaries(parent: Path, prefix: str) -> list[Path]:

@@ -16,7 +16,7 @@ from seeds import HEIGHT, IMAGES, INFO, MASKS, PHOTO, WIDTH, encoded, with_png_c
 
 from tf_image_segmentation.datasets import Sample
 from tf_image_segmentation.tfrecords import convert, open_records
-from tf_image_segmentation.tfrecords.framing import frames, masked_crc32c
+from tf_image_segmentation.tfrecords.files import frames, masked_crc32c
 
 SHARD = "train-00000-of-00002.tfrecord"
 ExampleList = list[tuple[np.ndarray, np.ndarray, str]]

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.tfrecords.framing import count_records, first_record, masked_crc32c
+from tf_image_segmentation.tfrecords.files import count_records, first_record, masked_crc32c
 
 RECORDS = [b"first", b"x" * 376, b"", b"last one"]
 

@@ -12,7 +12,7 @@ from tf_image_segmentation.datasets.decode.images import CheckedSample
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import encode_example, open_records, read_examples
-from tf_image_segmentation.tfrecords.framing import frames
+from tf_image_segmentation.tfrecords.files import frames
 from tf_image_segmentation.tfrecords.manifest import Manifest, Shard, Split, file_sha256
 
 NUM_RECORDS = 3

@@ -20,7 +20,7 @@ from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import convert, read_examples
 from tf_image_segmentation.tfrecords.manifest import Manifest
-from tf_image_segmentation.tfrecords.plan import chunks
+from tf_image_segmentation.tfrecords.writer import chunks
 
 Splits = dict[str, list[Sample]]
 

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+
+from tf_image_segmentation import structs
 from tf_image_segmentation.errors import DataError
 
 VOID_COLORS = ((255, 255, 255), (224, 224, 192))
 """White, and entry 255 of the VOC color map: void in a color mask, unless a class has them."""
+
+
+Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
+Color = tuple[Byte, Byte, Byte]
+
+
+class _Fields(msgspec.Struct):
+    """What `DatasetInfo.to_json` returns."""
+
+    name: str
+    class_names: tuple[str, ...]
+    palette: tuple[Color, ...]
+    ignore_label: Byte | None
+    splits: dict[str, int]
+    mask_encoding: str
+    label_map: tuple[tuple[int, int], ...] = ()
+    void_colors: tuple[Color, ...] | None = None
+    void_colours: tuple[Color, ...] | None = None  # as version 0.1 spelled it
 
 
 @dataclass(frozen=True)
@@ -85,18 +106,20 @@ class DatasetInfo:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> DatasetInfo:
-        """Rebuilds a description from what `to_json` returned."""
+        """Rebuilds a description from what `to_json` returned.
+
+        Raises:
+            DataError: a field is missing or wrong; the message names it.
+        """
+        file = structs.convert(fields, _Fields, "dataset")
+        void_colors = file.void_colours if file.void_colors is None else file.void_colors
         return cls(
-            name=fields["name"],
-            class_names=tuple(fields["class_names"]),
-            palette=tuple((int(r), int(g), int(b)) for r, g, b in fields["palette"]),
-            ignore_label=fields["ignore_label"],
-            splits=dict(fields["splits"]),
-            mask_encoding=fields["mask_encoding"],
-            label_map={int(stored): int(label) for stored, label in fields.get("label_map", ())},
-            void_colors=tuple(
-                # Version 0.1 spelled the key in another way.
-                (int(r), int(g), int(b))
-                for r, g, b in fields.get("void_colors", fields.get("void_colours", VOID_COLORS))
-            ),
+            name=file.name,
+            class_names=file.class_names,
+            palette=file.palette,
+            ignore_label=file.ignore_label,
+            splits=file.splits,
+            mask_encoding=file.mask_encoding,
+            label_map=dict(file.label_map),
+            void_colors=VOID_COLORS if void_colors is None else void_colors,
         )

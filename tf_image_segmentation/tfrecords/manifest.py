@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
+from msgspec.structs import replace
+
+from tf_image_segmentation import structs
 from tf_image_segmentation.atomic import write_text
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.info import DatasetInfo
@@ -22,23 +25,28 @@ from tf_image_segmentation.errors import DataError
 MANIFEST_FILE = "manifest.json"
 SCHEMA_VERSION = 1
 
+_MOST_PIXELS = 2**31 // 3 - 1  # of three bytes each; TensorFlow decodes no larger image
 
-@dataclass(frozen=True)
-class Shard:
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Shard(msgspec.Struct, frozen=True):
     """One record file: its name, number of examples, size in bytes and SHA-256 (hexadecimal)."""
 
     file: str
-    examples: int
-    bytes: int
-    sha256: str
+    examples: Positive
+    bytes: Positive
+    sha256: Sha256
 
     def __post_init__(self) -> None:
         if Path(self.file).name != self.file:
             raise ValueError(f"shard name {self.file!r} is not a plain file name")
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(msgspec.Struct, frozen=True):
     """One split of a dataset as it was written.
 
     Attributes:
@@ -50,28 +58,20 @@ class Split:
         skipped: why a sample was left out, by its id.
     """
 
-    examples: int
-    class_pixels: tuple[int, ...]
-    ignored_pixels: int
+    examples: Positive
+    class_pixels: tuple[Count, ...]
+    ignored_pixels: Count
     shards: tuple[Shard, ...]
     all_void: tuple[str, ...] = ()
-    skipped: Mapping[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = {}
 
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Split:
-        """Rebuilds a split from its JSON fields."""
-        return cls(
-            examples=int(fields["examples"]),
-            class_pixels=tuple(int(pixels) for pixels in fields["class_pixels"]),
-            ignored_pixels=int(fields["ignored_pixels"]),
-            shards=tuple(Shard(**shard) for shard in fields["shards"]),
-            all_void=tuple(fields["all_void"]),
-            skipped=dict(fields["skipped"]),
-        )
+    def __post_init__(self) -> None:
+        total = sum(shard.examples for shard in self.shards)
+        if self.shards and total != self.examples:
+            raise ValueError(f"the shards have {total} of the split's {self.examples} examples")
 
 
-@dataclass(frozen=True)
-class MixturePart:
+class MixturePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A folder of records that a mixture takes examples from.
 
     Attributes:
@@ -85,12 +85,20 @@ class MixturePart:
     folder: str
     data_set: str
     manifest_sha256: str
-    weight: float
-    class_map: Mapping[str, str | None]
+    weight: Annotated[float, msgspec.Meta(gt=0)]
+    class_map: dict[str, str | None]
 
-    def __post_init__(self) -> None:
-        if not 0 < self.weight < math.inf:
-            raise ValueError(f"weight {self.weight} is not above 0 and finite")
+
+class _ManifestFile(msgspec.Struct):
+    schema_version: Literal[1]
+    dataset: dict[str, Any]
+    source: dict[str, Any]
+    splits: dict[str, Split]
+    parts: tuple[MixturePart, ...] = ()
+
+
+class _Version(msgspec.Struct):
+    schema_version: int
 
 
 @dataclass(frozen=True)
@@ -111,8 +119,11 @@ class Manifest:
 
     @property
     def max_pixels(self) -> int:
-        """The limit on height times width that the conversion was told to keep."""
-        return int(self.source.get("max_pixels", MAX_PIXELS))
+        """The limit on height times width that the conversion was told to keep.
+
+        A manifest may raise it only to what TensorFlow can decode.
+        """
+        return min(int(self.source.get("max_pixels", MAX_PIXELS)), _MOST_PIXELS)
 
     def to_json(self) -> str:
         """Returns the manifest as text; equal manifests give equal text."""
@@ -120,10 +131,10 @@ class Manifest:
             "schema_version": SCHEMA_VERSION,
             "dataset": self.info.to_json(),
             "source": dict(self.source),
-            "splits": {name: asdict(split) for name, split in self.splits.items()},
+            "splits": {name: msgspec.to_builtins(split) for name, split in self.splits.items()},
         }
         if self.parts:
-            fields["parts"] = [asdict(part) for part in self.parts]
+            fields["parts"] = [msgspec.to_builtins(part) for part in self.parts]
         return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
 
     def write(self, folder: Path) -> None:
@@ -132,7 +143,8 @@ class Manifest:
             replace(part, folder=os.path.relpath(part.folder, folder.resolve()))
             for part in self.parts
         )
-        write_text(folder / MANIFEST_FILE, replace(self, parts=parts).to_json())
+        manifest = Manifest(self.info, self.splits, self.source, parts)
+        write_text(folder / MANIFEST_FILE, manifest.to_json())
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -148,56 +160,61 @@ class Manifest:
                 "dataset again, or name record files from elsewhere by a quoted pattern such as "
                 f"'{folder}/*.tfrecord*'"
             )
-        try:
-            return _from_fields(path, json.loads(path.read_text(encoding="utf-8")))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            if isinstance(error, DataError):
-                raise
+        content = path.read_bytes()
+        version = structs.parse_json(content, _Version, path).schema_version
+        if version != SCHEMA_VERSION:
             raise DataError(
-                f"{path}: damaged manifest ({error!r}); convert the dataset again"
+                f"{path}: schema version {version}, this program reads version {SCHEMA_VERSION}; "
+                "convert the dataset again or use the version of the program that wrote it"
+            )
+        file = structs.parse_json(content, _ManifestFile, path)
+        try:
+            manifest = cls(
+                DatasetInfo.from_json(file.dataset),
+                file.splits,
+                file.source,
+                tuple(_located(part, path.parent) for part in file.parts),
+            )
+            _check(manifest)
+        except (KeyError, TypeError, AttributeError, ValueError, DataError) as error:
+            reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+            raise DataError(
+                f"{path}: damaged manifest: {reason}; convert the dataset again"
             ) from error
+        return manifest
 
 
-def _from_fields(path: Path, fields: Mapping[str, Any]) -> Manifest:
-    version = int(fields["schema_version"])
-    if version != SCHEMA_VERSION:
-        raise DataError(
-            f"{path}: schema version {version}, this program reads version {SCHEMA_VERSION}; "
-            "convert the dataset again or use the version of the program that wrote it"
-        )
-    manifest = Manifest(
-        info=DatasetInfo.from_json(fields["dataset"]),
-        splits={name: Split.from_json(split) for name, split in fields["splits"].items()},
-        source=dict(fields["source"]),
-        parts=tuple(_part(part, path.parent) for part in fields.get("parts", ())),
-    )
-    if not manifest.parts:
-        _check_shards(manifest)
-    for part in manifest.parts:
-        unknown = {*part.class_map.values()} - {None, *manifest.info.class_names}
-        if unknown:
-            raise ValueError(f"the mixture has no classes {sorted(map(str, unknown))}")
-    return manifest
-
-
-def _check_shards(manifest: Manifest) -> None:
-    """Raises `ValueError` if a shard is empty, listed twice, or missing from its split."""
-    shards = [shard for split in manifest.splits.values() for shard in split.shards]
-    if len({shard.file for shard in shards}) < len(shards):
-        raise ValueError("a shard is listed twice")
-    for number in (number for shard in shards for number in (shard.examples, shard.bytes)):
-        if type(number) is not int or number < 1:
-            raise ValueError(f"a shard has {number!r} for a number above 0")
-    for name, split in manifest.splits.items():
-        total = sum(shard.examples for shard in split.shards)
-        if total != split.examples:
-            raise ValueError(f"the shards of split {name!r} have {total} of its {split.examples}")
-
-
-def _part(fields: Mapping[str, Any], folder: Path) -> MixturePart:
-    part = MixturePart(**fields)
+def _located(part: MixturePart, folder: Path) -> MixturePart:
     # Links in the way to the mixture must not change what ".." means.
     return replace(part, folder=os.path.normpath(folder.resolve() / part.folder))
+
+
+def _check(manifest: Manifest) -> None:
+    """Raises `ValueError` for what is wrong between several fields."""
+    info, limit = manifest.info, manifest.source.get("max_pixels", MAX_PIXELS)
+    if type(limit) is not int or limit < 1:
+        raise ValueError(f"source: max_pixels is {limit!r}, but must be a whole number above 0")
+    if info.num_classes > 256 or info.ignore_label in range(info.num_classes):
+        raise ValueError(
+            f"dataset: {info.num_classes} classes and ignore label {info.ignore_label} do not fit "
+            "into the 256 values of a mask"
+        )
+    for name, split in manifest.splits.items():
+        if len(split.class_pixels) != info.num_classes:
+            raise ValueError(
+                f"splits: {name}: class_pixels has {len(split.class_pixels)} numbers for "
+                f"{info.num_classes} classes"
+            )
+        if bool(split.shards) == bool(manifest.parts):
+            raise ValueError(f"splits: {name}: shards belong to a dataset and not to a mixture")
+    files = [shard.file for split in manifest.splits.values() for shard in split.shards]
+    if len({*files}) < len(files):
+        raise ValueError("splits: a shard is listed twice")
+    for part in manifest.parts:
+        if unknown := {*part.class_map.values()} - {None, *info.class_names}:
+            raise ValueError(
+                f"parts: {part.data_set}: the mixture has no classes {sorted(map(str, unknown))}"
+            )
 
 
 def file_sha256(path: Path) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import functools
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,18 +17,22 @@ from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.registry import get_dataset
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.tfrecords.framing import count_records, first_record
-from tf_image_segmentation.tfrecords.label_table import LabelTable
+from tf_image_segmentation.tfrecords.files import RecordFile, count_records, first_record
 from tf_image_segmentation.tfrecords.manifest import Manifest, file_sha256
-from tf_image_segmentation.tfrecords.record_files import RecordFile
-from tf_image_segmentation.tfrecords.record_parsing import (
-    READ_ERRORS,
-    image_id_text,
-    parse_record,
-    parser,
-    plain_message,
+from tf_image_segmentation.tfrecords.schema import (
+    Example,
+    LabelTable,
+    detect_schema,
+    parse_example,
 )
-from tf_image_segmentation.tfrecords.schema import Example, detect_schema
+
+_READ_ERRORS = (
+    tf.errors.DataLossError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.NotFoundError,
+    UnicodeDecodeError,  # of a message of TensorFlow's that quotes a damaged record
+)
+"""What reading and decoding a damaged record ends in."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,12 @@ class Records:
 
     def parse(self, serialized: tf.Tensor, record_name: tf.Tensor | str = "") -> Example:
         """Decodes an element of `dataset`; see `tfrecords.schema.parse_example`."""
-        return parse_record(
-            serialized, record_name, self.schema, self._max_pixels, self.label_table
+        return parse_example(
+            serialized,
+            self.schema,
+            record_name=record_name,
+            max_pixels=self._max_pixels,
+            label_table=self.label_table,
         )
 
     @property
@@ -124,16 +134,16 @@ class Records:
         examples = (
             self.dataset(shard)
             .shard(workers, first)
-            .map(parser(self.schema, self._max_pixels, self.label_table), num_parallel_calls=2)
+            .map(_parser(self.schema, self._max_pixels, self.label_table), num_parallel_calls=2)
             .prefetch(2)
         )
         try:
             for image, mask, image_id in examples.as_numpy_iterator():
-                yield image, mask, image_id_text(file, number, image_id)
+                yield image, mask, _image_id_text(file, number, image_id)
                 number += workers
-        except READ_ERRORS as error:
+        except _READ_ERRORS as error:
             raise DataError(
-                f"{file}: record {number}: {plain_message(error)}; convert or copy the file again"
+                f"{file}: record {number}: {_plain_message(error)}; convert or copy the file again"
             ) from error
         if number != first + -(-max(0, expected - first) // workers) * workers:
             found = f"{number} records" if workers == 1 else "another number of records"
@@ -204,7 +214,7 @@ class Records:
         """
         try:
             yield
-        except READ_ERRORS as error:
+        except _READ_ERRORS as error:
             try:
                 self.verify()
             except DataError as damage:
@@ -255,3 +265,42 @@ def read_shard(file: tf.Tensor | str) -> tf.data.Dataset:
         return serialized, tf.strings.join([file_name, digits], separator="#")
 
     return tf.data.TFRecordDataset(file).enumerate().map(name)
+
+
+@functools.cache
+def _parser(
+    schema: str, max_pixels: int, label_table: LabelTable | None
+) -> Callable[[tf.Tensor, tf.Tensor], Example]:
+    """Returns `parse_example` as a traced function: tracing it for each file would take longer."""
+    string = tf.TensorSpec([], tf.string)
+
+    @tf.function(input_signature=[string, string])
+    def parse(serialized: tf.Tensor, record_name: tf.Tensor) -> Example:
+        return parse_example(
+            serialized,
+            schema,
+            record_name=record_name,
+            max_pixels=max_pixels,
+            label_table=label_table,
+        )
+
+    return parse.get_concrete_function()
+
+
+def _image_id_text(file: Path, number: int, image_id: bytes) -> str:
+    """Returns the image id of record ``number``, or raises a `DataError` if it is no text."""
+    try:
+        return image_id.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{file}: record {number}: the name {image_id!r} is not UTF-8; convert again"
+        ) from error
+
+
+def _plain_message(error: Exception) -> str:
+    """Returns TensorFlow's message without the names of graph nodes."""
+    if isinstance(error, UnicodeDecodeError):
+        return "damaged, it cannot be parsed"
+    message = re.sub(r"\{\{.*?\}\}", "", getattr(error, "message", str(error)))
+    message = message.split("\n\t [[")[0].split("[Op:")[0]
+    return " ".join(message.split())

@@ -38,6 +38,11 @@ _FEATURES = {
     "raw": {RAW_HEIGHT: tf.int64, RAW_WIDTH: tf.int64, RAW_IMAGE: tf.string, RAW_MASK: tf.string},
 }
 
+LabelTable = tuple[int, ...]
+"""For each mask value 0..255 the value that takes its place, or `REFUSED`."""
+
+REFUSED = -1
+
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER_BYTES = 33
 _INDEX_PNG = (8, 0)  # bit depth, color type "gray"
@@ -118,6 +123,7 @@ def parse_example(
     *,
     record_name: tf.Tensor | str = "",
     max_pixels: int = MAX_PIXELS,
+    label_table: LabelTable | None = None,
 ) -> Example:
     """Takes an example out of a record; works eagerly and inside tf.data.
 
@@ -128,14 +134,19 @@ def parse_example(
         schema: ``"encoded"`` or ``"raw"``.
         record_name: scalar string that names the record in errors; the image id of a raw record.
         max_pixels: largest height times width.
+        label_table: what each mask value becomes; None leaves the mask as it is.
 
     Raises:
-        tf.errors.InvalidArgumentError: the record contradicts itself or cannot be decoded.
+        tf.errors.InvalidArgumentError: the record contradicts itself, cannot be decoded, or its
+            mask has values that the table refuses (the message has all of them).
     """
     wanted = {key: tf.io.FixedLenFeature([], dtype) for key, dtype in _FEATURES[schema].items()}
     features = tf.io.parse_single_example(serialized, wanted, example_names=record_name)
     parse = {"encoded": _parse_encoded, "raw": _parse_raw}[schema]
-    return parse(features, tf.convert_to_tensor(record_name), max_pixels)
+    example = parse(features, tf.convert_to_tensor(record_name), max_pixels)
+    if label_table is None:
+        return example
+    return example._replace(mask=map_labels(example.mask, label_table, record_name))
 
 
 def _parse_encoded(features: dict[str, Any], name: tf.Tensor, max_pixels: int) -> Example:
@@ -183,6 +194,29 @@ def _parse_raw(features: dict[str, Any], name: tf.Tensor, max_pixels: int) -> Ex
     mask = tf.io.decode_raw(raw_mask, tf.uint8)
     image = tf.reshape(image, tf.concat([size, [3]], axis=0))
     return Example(tf.ensure_shape(image, [None, None, 3]), tf.reshape(mask, size), name)
+
+
+def map_labels(mask: tf.Tensor, table: LabelTable, name: tf.Tensor | str) -> tf.Tensor:
+    """Returns a mask with its values replaced; works eagerly and inside tf.data.
+
+    Args:
+        mask: uint8 of any shape.
+        table: from the old labels to the new ones.
+        name: scalar string that names the record in errors.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the table refuses a value of the mask.
+    """
+    mapped = tf.gather(tf.constant(table, tf.int16), tf.cast(mask, tf.int32))
+
+    def refused() -> tf.Tensor:
+        labels = tf.sort(tf.unique(tf.boolean_mask(tf.cast(mask, tf.int32), mapped < 0)).y)
+        return tf.strings.reduce_join(tf.strings.as_string(labels), separator=", ")
+
+    rule = ": label ids that are neither a class nor the ignore label: "
+    check = _require(tf.reduce_all(mapped >= 0), [name, rule, refused])
+    with tf.control_dependencies([check]):
+        return tf.cast(mapped, tf.uint8)
 
 
 def _checked_size(
@@ -239,7 +273,8 @@ def _require(condition: tf.Tensor, message: list[Any]) -> Any:
     """Returns a check to put into `tf.control_dependencies`; eagerly, it raises at once."""
 
     def fail() -> tf.Tensor:
-        parts = [part if _is_text(part) else tf.strings.as_string(part) for part in message]
+        found = [part() if callable(part) else part for part in message]
+        parts = [part if _is_text(part) else tf.strings.as_string(part) for part in found]
         with tf.control_dependencies([tf.debugging.Assert(False, [tf.strings.join(parts)])]):
             return tf.constant(False)
 

@@ -1,38 +1,36 @@
-"""Converts a dataset to files of records."""
+"""Converts a dataset to files of records: what goes where, in which order, and what is refused."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from msgspec.structs import replace
 from tqdm import tqdm
 
 from tf_image_segmentation.datasets.decode.encoding import EncodedSample, encode_sample
 from tf_image_segmentation.datasets.decode.images import MAX_PIXELS
 from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.lists import check_disjoint, missing_files
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.tfrecords.files import check_output, output_folder
 from tf_image_segmentation.tfrecords.manifest import Manifest, Shard, Split, file_sha256
-from tf_image_segmentation.tfrecords.output_folder import check_output, output_folder
-from tf_image_segmentation.tfrecords.plan import (
-    SKIP_BAD_HINT,
-    Plan,
-    check_not_empty,
-    chunks,
-    plan_conversion,
-)
 from tf_image_segmentation.tfrecords.schema import serialize
 from tf_image_segmentation.workers import map_in_order
 
+_SKIP_BAD_HINT = "mend them, or leave them out (--skip-bad)"
 _MAX_BAD_SAMPLES = 50
 _LOG = logging.getLogger(__name__)
 
@@ -83,7 +81,7 @@ def convert(
         raise DataError(f"num_shards ({num_shards}) and workers ({workers}) must be at least 1")
     output_dir = Path(output_dir)
     check_output(output_dir, overwrite)
-    plan = plan_conversion(samples_by_split, skip_bad, shuffle_seed)
+    plan = _plan(samples_by_split, skip_bad, shuffle_seed)
     encode = partial(
         encode_sample, info=info, max_pixels=max_pixels, intensity_range=intensity_range
     )
@@ -101,9 +99,92 @@ def convert(
     return manifest
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """The samples to convert, by split and in their final order, and why others are left out."""
+
+    samples: Mapping[str, Sequence[Sample]]
+    skipped: Mapping[str, Mapping[str, str]]
+
+    @property
+    def all_samples(self) -> list[Sample]:
+        """The samples of all splits, one split after the other."""
+        return [sample for samples in self.samples.values() for sample in samples]
+
+
+def _plan(
+    samples_by_split: Mapping[str, Sequence[Sample]], skip_bad: bool, shuffle_seed: int
+) -> _Plan:
+    """Checks that all files exist and that ids are unique, and puts training samples into order.
+
+    Raises:
+        DataError: an id occurs twice, a split is empty, or files are missing (all are listed)
+            and ``skip_bad`` is not set.
+    """
+    _check_names(samples_by_split)
+    check_disjoint(
+        {name: [s.image_id for s in samples] for name, samples in samples_by_split.items()}
+    )
+    missing = {name: missing_files(samples) for name, samples in samples_by_split.items()}
+    reasons = [reason for by_id in missing.values() for reason in by_id.values()]
+    if reasons and not skip_bad:
+        # The way out comes last, because the list may be longer than a screen.
+        lines = "\n  ".join(reasons)
+        raise DataError(
+            f"files of {len(reasons)} samples are missing:\n  {lines}\n{_SKIP_BAD_HINT}"
+        )
+    kept = {
+        name: [sample for sample in samples if sample.image_id not in missing[name]]
+        for name, samples in samples_by_split.items()
+    }
+    for name, samples in kept.items():
+        _check_not_empty(name, len(samples), missing[name])
+    ordered = {name: _in_order(name, samples, shuffle_seed) for name, samples in kept.items()}
+    return _Plan(ordered, missing)
+
+
+def _check_names(samples_by_split: Mapping[str, Sequence[Sample]]) -> None:
+    for samples in samples_by_split.values():
+        for sample in samples:
+            try:
+                sample.image_id.encode()
+            except UnicodeEncodeError as error:
+                raise DataError(
+                    f"{sample.image_id!r}: the name is not valid UTF-8; rename the file"
+                ) from error
+
+
+def _check_not_empty(split: str, num_examples: int, skipped: Mapping[str, str]) -> None:
+    """Raises a `DataError` for a split without a usable sample."""
+    if num_examples == 0:
+        reasons = "".join(f"\n  {reason}" for reason in list(skipped.values())[:10])
+        raise DataError(
+            f"split {split!r} has no usable sample ({len(skipped)} bad ones); check the "
+            f"folder, the list of ids and the name of the split{reasons}"
+        )
+
+
+def chunks(samples: Sequence[Sample], num_chunks: int) -> list[Sequence[Sample]]:
+    """Cuts samples into contiguous chunks of nearly equal length, none of them empty."""
+    num_chunks = min(num_chunks, len(samples))
+    bounds = [len(samples) * number // num_chunks for number in range(num_chunks + 1)]
+    return [samples[start:end] for start, end in pairwise(bounds)]
+
+
+def _in_order(split: str, samples: Sequence[Sample], seed: int) -> list[Sample]:
+    if not split.startswith("train"):
+        return list(samples)
+
+    # Random generators may change between library versions; a hash does not.
+    def key(sample: Sample) -> str:
+        return hashlib.sha256(f"{seed}:{sample.image_id}".encode()).hexdigest()
+
+    return sorted(samples, key=key)
+
+
 def _write(
     folder: Path,
-    plan: Plan,
+    plan: _Plan,
     info: DatasetInfo,
     encode: Callable[[Sample], EncodedSample],
     num_shards: int,
@@ -124,7 +205,7 @@ def _write(
             splits[name] = writer.write(chunks(chosen, num_shards), info, plan.skipped[name])
     bad.raise_all()
     for name, split in splits.items():
-        check_not_empty(name, split.examples, split.skipped)
+        _check_not_empty(name, split.examples, split.skipped)
     return splits
 
 
@@ -148,7 +229,7 @@ class _BadSamples:
         lines = "\n  ".join(sorted(self.reasons))  # training samples come in another order
         raise DataError(
             f"{len(self.reasons)} of {self.total} samples cannot be used{stopped}; nothing was "
-            f"written; {SKIP_BAD_HINT}:\n  {lines}"
+            f"written; {_SKIP_BAD_HINT}:\n  {lines}"
         )
 
 

@@ -13,9 +13,8 @@ from tf_image_segmentation.input.augmentation import Augmentation, make_augmenta
 from tf_image_segmentation.input.pipeline import check_batch_size, training_batches
 from tf_image_segmentation.models.registry import MODELS, ModelSpec
 from tf_image_segmentation.tfrecords.manifest import Manifest
-from tf_image_segmentation.tfrecords.mixed_records import open_mixture
 from tf_image_segmentation.tfrecords.mixture import make_mixture
-from tf_image_segmentation.tfrecords.reader import open_records
+from tf_image_segmentation.tfrecords.reader import open_mixture, open_records
 from tf_image_segmentation.tfrecords.records import Records
 from tf_image_segmentation.training.config import TrainingConfig
 from tf_image_segmentation.training.losses.total import class_weights
