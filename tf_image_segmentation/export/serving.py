@@ -27,7 +27,9 @@ def _pad(images: tf.Tensor, spec: ModelSpec) -> tf.Tensor:
     margins = [[0, 0], *missing, [0, 0]]
     outside = 1.0 - tf.pad(tf.ones([1, height, width, 1]), margins)
     # Pixels of the image get 0 added, which leaves them as they are to the last bit.
-    return tf.pad(tf.cast(images, tf.float32), margins) + outside * tf.constant(spec.pad_value)
+    return tf.pad(tf.cast(images, tf.float32), margins) + outside * tf.constant(
+        spec.pad_value, tf.float32
+    )
 
 
 def serve(network: Network, images: tf.Tensor) -> dict[str, tf.Tensor]:

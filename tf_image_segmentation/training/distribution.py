@@ -7,6 +7,7 @@ cluster there is one worker, and it is the chief.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -79,7 +80,10 @@ def _multi_worker() -> tf.distribute.Strategy:
         ) from error
 
 
+@functools.cache
 def _mirrored() -> tf.distribute.Strategy:
+    # One for the process: a second on the same devices would use the keys of the first for its
+    # sums over replicas, which fails where their shapes differ, as in batch normalization.
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     return tf.distribute.MirroredStrategy(
         [device.name for device in tf.config.list_logical_devices(kind)]
