@@ -2,60 +2,42 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
+import package_imports
 import pytest
+from package_imports import FLOORS, MODULES, PACKAGE, imports, part_of
 
-PACKAGE = Path(__file__).parent.parent / "tf_image_segmentation"
-FLOORS = [
-    {"errors"},
-    {"atomic", "registry", "structs"},
-    {"plugins"},
-    {"workers"},
-    {"download"},
-    {"datasets"},
-    {"tfrecords", "models"},
-    {"input", "inference"},
-    {"evaluation"},
-    {"training", "export", "inspection"},
-    {"tuning"},
-    {"reports"},
-    {"cli"},
-    {"__main__"},
-]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
-MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def imported(path: Path) -> set[str]:
-    """The parts of this package that a file imports, wherever in the file it does."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            modules = [node.module]
-            if node.module == "tf_image_segmentation":
-                modules = [f"{node.module}.{alias.name}" for alias in node.names]
-            names |= {module for module in modules if module.startswith("tf_image_segmentation.")}
-        elif isinstance(node, ast.Import):
-            names |= {a.name for a in node.names if a.name.startswith("tf_image_segmentation.")}
-    return {name.split(".")[1] for name in names if not name.split(".")[1].startswith("__")}
-
-
-def part_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_point_down(path):
-    part = part_of(path)
-    if part == "__init__":
-        assert imported(path) == set()
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module):
+    part = part_of(module)
+    others = {part_of(name) for name in imports(module)} - {part, ""}
+    if not part:
+        assert others == set()
         return
-    above = {name for name in imported(path) - {part} if FLOOR_OF[name] >= FLOOR_OF[part]}
-    assert not above
+    assert {name for name in others if FLOOR_OF[name] >= FLOOR_OF[part]} == set()
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert package_imports.cycle() == []
+
+
+def test_a_circle_is_found(tmp_path, monkeypatch):
+    for name, other in [("a", "b"), ("b", "c"), ("c", "a")]:
+        (tmp_path / f"{name}.py").write_text(f"from tf_image_segmentation.{other} import x\n")
+    (tmp_path / "d.py").write_text("def f():\n    import tf_image_segmentation.a\n")
+    files = {f"tf_image_segmentation.{name}": tmp_path / f"{name}.py" for name in "dabc"}
+    monkeypatch.setattr(package_imports, "MODULES", files)
+    assert [name[-1] for name in package_imports.cycle()] == ["a", "b", "c", "a"]
+
+
+def test_the_drawing_names_every_part():
+    drawn = {line.split()[0] for line in package_imports.drawing().splitlines() if line}
+    assert drawn == {part_of(module) for module in MODULES} - {""}
 
 
 def run_python(code: str) -> str:
@@ -67,6 +49,21 @@ def run_python(code: str) -> str:
 def test_importing_the_package_prints_nothing_and_loads_no_tensorflow():
     code = "import sys, tf_image_segmentation; assert 'tensorflow' not in sys.modules"
     assert run_python(code) == ""
+
+
+def test_names_of_the_package_are_loaded_on_first_use():
+    code = (
+        "import sys, tf_image_segmentation as tfs\n"
+        "tfs.datasets, tfs.training.recipe\n"
+        "assert 'tensorflow' not in sys.modules and 'Network' in dir(tfs)\n"
+        "assert not hasattr(tfs, 'nothing') and not hasattr(tfs, 'no.thing')\n"
+        "from tf_image_segmentation import Network, evaluate, predict_labels, train\n"
+        "assert callable(train) and callable(evaluate) and callable(predict_labels)\n"
+        "assert Network is tfs.models.Network\n"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
 
 
 def test_data_sets_command_lines_and_recipes_load_no_tensorflow():

@@ -11,7 +11,7 @@ import textwrap
 
 import pytest
 
-from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli import command_line, stages
 
 
 def run_main(repository, body):
@@ -123,3 +123,21 @@ def test_plugins_are_loaded_before_the_command_runs(repository, tmp_path):
     )
     assert code == 1
     assert err == f"error: {plugin}: raised ValueError while it was loaded as a plugin: no\n"
+
+
+def test_commands_of_a_command_get_its_plugins(monkeypatch, tmp_path, capsys):
+    ran = []
+
+    class Process:
+        def __init__(self, command, env):
+            ran.append(command[3:])
+
+        def wait(self):
+            return 0
+
+    monkeypatch.setattr(stages.subprocess, "Popen", Process)
+    monkeypatch.setattr(stages, "loaded_plugins", lambda: {"module": tmp_path / "parts.py"})
+    stages.run_command("train", "--model", "mine", "--steps", 3)
+    plugins = ["--plugins", str(tmp_path / "parts.py")]
+    assert ran == [["train", "--model", "mine", "--steps", "3", *plugins]]
+    assert f" --model mine --steps 3 --plugins {plugins[1]}\n" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tf_image_segmentation.cli import stages
+from tf_image_segmentation.cli import reproduce_camvid, stages
 
 IOUS = {"fcn32s": 0.5, "fcn16s": 0.6, "fcn8s": 0.7, "views": 0.71, "crf": 0.72}
 
@@ -23,13 +23,13 @@ def commands(monkeypatch):
     """Stands in for the scripts: notes each command and writes what it would write."""
     noted: list[list[str]] = []
 
-    def run_script(script, *arguments):
-        command = [script.name, *map(str, arguments)]
+    def run_command(name, *arguments):
+        command = [name, *map(str, arguments)]
         noted.append(command)
         options = dict(itertools.pairwise(command))
-        if script.name == "convert_dataset.py":
+        if name == "convert_dataset":
             write_manifest(Path(options["--output-dir"]), command[command.index("--splits") + 1 :])
-        elif script.name == "evaluate.py":
+        elif name == "evaluate":
             folder = Path(options["--output-dir"])
             folder.mkdir(parents=True, exist_ok=True)
             names = ("mean_pixel_accuracy", "pixel_accuracy", "frequency_weighted_iou")
@@ -41,7 +41,8 @@ def commands(monkeypatch):
             lines = [{"step": 1, "seconds": 60.0}, {"step": 1, "seconds": 30}]
             (folder / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
 
-    monkeypatch.setattr(stages, "run_script", run_script)
+    for module in (stages, reproduce_camvid):
+        monkeypatch.setattr(module, "run_command", run_command)
     return noted
 
 
@@ -51,8 +52,8 @@ def test_stages_follow_one_another_and_the_table_has_their_figures(run_script, c
     result = run_script("reproduce_camvid.py", *where, "--splits", "val", "test", "--extras")
     assert result.returncode == 0, result.stderr
     scripts = [command[0] for command in commands]
-    trained = ["train_fcn32s.py", "train_fcn16s.py", "train_fcn8s.py"]
-    assert scripts == ["convert_dataset.py", *trained, *["evaluate.py"] * 10]
+    trained = ["train_fcn32s", "train_fcn16s", "train_fcn8s"]
+    assert scripts == ["convert_dataset", *trained, *["evaluate"] * 10]
     assert commands[0][-3:] == ["train", "val", "test"]
     starts = [c[c.index("--init-checkpoint") + 1] for c in commands[1:4]]
     assert starts == ["vgg.npz", *(str(output / s / "model/best") for s in ("fcn32s", "fcn16s"))]
@@ -69,7 +70,7 @@ def test_records_that_are_there_are_not_converted_again(run_script, commands, tm
     write_manifest(tmp_path / "records", ["train", "val"])
     where = ["--root", "CAMVID", "--init-checkpoint", "vgg.npz", "--output-dir", tmp_path]
     run_script("reproduce_camvid.py", *where, "--steps", 3)
-    assert "convert_dataset.py" not in [command[0] for command in commands]
+    assert "convert_dataset" not in [command[0] for command in commands]
     assert [c[c.index("--steps") + 1] for c in commands[:3]] == ["3"] * 3
     assert len(commands) == 6
 

@@ -11,13 +11,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.plugins import loaded_plugins
 
 STAGES = ("fcn32s", "fcn16s", "fcn8s")
 
 
 def run_command(name: str, *arguments: object) -> None:
-    """Shows and runs a command; its failure ends this program with the same exit code."""
-    words = [str(word) for word in arguments]
+    """Shows and runs a command, with the plugins of this one.
+
+    Its failure ends this program with the same exit code.
+    """
+    plugins = [*loaded_plugins().values()]
+    words = [str(word) for word in [*arguments, *(["--plugins", *plugins] if plugins else [])]]
     print(f"\n$ {command_line.typed(name)} {shlex.join(words)}", flush=True)
     command = [sys.executable, "-m", "tf_image_segmentation", name, *words]
     environment = dict(os.environ)
