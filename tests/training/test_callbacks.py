@@ -136,3 +136,17 @@ def test_the_confusion_matrix_is_a_picture(shown):
     picture = last_picture(shown, "confusion matrix")
     assert min(picture.shape[:2]) > 200
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
+
+
+def test_metrics_of_the_recipe_are_recorded(make_config):
+    recorder = Recorder()
+    config = make_config(steps=1, metrics=["dice", "boundary_f1"])
+    run_quietly(config, callbacks=[recorder])
+    assert set(recorder.values) == {
+        "val_loss",
+        "val_mean_dice",
+        "val_mean_boundary_f1",
+        "val_mean_iou",
+    }
+    shown = EventAccumulator(str(config.run_dir / "tensorboard")).Reload()
+    assert {"val_mean_dice", "val_dice/cat", "val_boundary_f1/dog"} <= set(shown.Tags()["tensors"])

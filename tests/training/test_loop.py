@@ -181,6 +181,8 @@ def test_what_cannot_train_is_found_at_the_start(make_config):
         ({"optimizer": "adagrad"}, "unknown optimizer 'adagrad'; choose from .*adam"),
         ({"schedule": "sawtooth"}, "unknown schedule 'sawtooth'; choose from .*poly"),
         ({"augmentations": ["wild"]}, "unknown augmentation 'wild'; choose from .*flip"),
+        ({"loss": ["guess"]}, "unknown loss 'guess'; choose from .*cross_entropy"),
+        ({"metrics": ["luck"]}, "unknown metric 'luck'; choose from .*mean_iou"),
     ]:
         with pytest.raises(ValueError, match=message):
             run_quietly(make_config(**changes))

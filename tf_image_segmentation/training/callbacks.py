@@ -42,8 +42,8 @@ class Validation:
     """What a validation found.
 
     Attributes:
-        values: ``val_loss`` and each metric of the recipe as ``val_<name>``; ``val_mean_iou``
-            always.
+        values: ``val_loss``, and each metric of the recipe as ``val_<name>`` or, if it has one
+            value a class, their mean as ``val_mean_<name>``.
         per_class: metrics with one value a class, by name.
         matrix: the counts that they follow from.
         shown: the first few images with their predictions.
@@ -52,7 +52,7 @@ class Validation:
     """
 
     values: Mapping[str, float]
-    per_class: Mapping[str, Sequence[float]]
+    per_class: Mapping[str, np.ndarray]
     matrix: ConfusionMatrix
     shown: Sequence[Shown]
     info: DatasetInfo

@@ -40,7 +40,7 @@ from tf_image_segmentation.training.optimizers import make_optimizer, trained_va
 from tf_image_segmentation.training.run_folder import RunFolder
 from tf_image_segmentation.training.step import TrainingStep
 from tf_image_segmentation.training.stop_signals import stop_signals
-from tf_image_segmentation.training.validation import validate
+from tf_image_segmentation.training.validation import validate, validation_metrics
 
 
 def train(
@@ -89,6 +89,7 @@ class Trainer:
         self._config, self._recipe = config, config.recipe
         self._strategy = strategy or tf.distribute.get_strategy()
         self._workers = Workers(self._strategy)
+        self._metrics = validation_metrics(self._recipe.metrics)
         self._data = TrainingData.open(config, self._strategy.num_replicas_in_sync)
         described = {**config.to_json(), **self._data.identity()}
         if plugins := plugin_hashes(config):
@@ -274,7 +275,7 @@ class Trainer:
                 self._data.validation,
                 self._data.info,
                 self._loss,
-                self._recipe.metrics,
+                self._metrics,
                 self._workers,
             )
             self._last_iou = iou = found.values["val_mean_iou"]

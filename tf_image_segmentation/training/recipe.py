@@ -61,7 +61,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         loss: parts that are added up, each with an optional ``weight``.
         augmentations: parts that change images and masks at random, in this order; the crop
             follows them.
-        metrics: parts that a validation computes.
+        metrics: parts that a validation computes; the mean IoU, which decides what is best, always.
         model_options: passed to the model function, such as ``width_multiplier``.
         init: checkpoint that the weights start from, unless --init-checkpoint names one.
         new_layers: layers that may start as initialized, where the first checkpoint lacks them or
@@ -91,6 +91,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Part("mean_iou"),
         Part("mean_pixel_accuracy"),
         Part("pixel_accuracy"),
+        Part("iou"),
     )
     model_options: dict[str, Any] = {}
     init: str = ""

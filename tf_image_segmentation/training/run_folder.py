@@ -37,6 +37,7 @@ _FREE_FIELDS = {
     "init_checkpoint",
     "recipe.checkpoint_interval",
     "recipe.init",
+    "recipe.metrics",
     "keep_checkpoints",
     "recipe.validation_interval",
     "val_tfrecords",

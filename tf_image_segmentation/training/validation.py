@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +11,13 @@ import tensorflow as tf
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
+from tf_image_segmentation.evaluation.metrics import (
+    by_class,
+    compute_metrics,
+    image_metrics,
+    parse_metrics,
+    scalars,
+)
 from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.stream import Item, predict_each
 from tf_image_segmentation.models.network import Network
@@ -24,6 +30,17 @@ _SHOWN = 4  # images that TensorBoard shows
 _TINY = np.finfo(np.float32).tiny
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def validation_metrics(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Returns the metrics of a recipe, once they are known to exist, and the mean IoU with them.
+
+    Raises:
+        DataError: a metric is unknown, has wrong arguments or occurs twice.
+    """
+    found = parse_metrics(parts)
+    chooses_best = Part("mean_iou")
+    return found if any(p.name == chooses_best.name for p in found) else (*found, chooses_best)
 
 
 def validate(
@@ -43,8 +60,9 @@ def validate(
         records: what to validate on.
         info: the classes.
         loss: from logits [1, height, width, num_classes] and masks [1, height, width], the mean
-            over the labeled pixels.
-        metrics: what to compute from the confusion matrix.
+            over the labeled pixels. Each image, of large ones each window, counts by its labeled
+            pixels.
+        metrics: what to compute, see `validation_metrics`.
         workers: the processes that train together.
 
     Raises:
@@ -52,6 +70,7 @@ def validate(
     """
     started = time.perf_counter()
     matrix = ConfusionMatrix(network.num_classes, info.ignore_label)
+    of_images = image_metrics(metrics, network.num_classes, info.ignore_label)
     shown: list[Shown] = []
     total = np.zeros(2)  # of losses, each times its labeled pixels, and of these
     items = (
@@ -59,31 +78,26 @@ def validate(
         for image, mask, image_id in records.examples(worker=workers.index, workers=workers.count)
     )
     for item, blocks in predict_each(network, items, PredictionOptions(probabilities=True)):
-        mask = item.data
-        labels = np.empty(mask.shape, np.uint8)
+        labels = np.empty(item.data.shape, np.uint8)
         for block in blocks:
-            truth = mask[block.rows, block.columns]
+            truth = item.data[block.rows, block.columns]
             labels[block.rows, block.columns] = block.labels
             _count(matrix, truth, block.labels, f"{records.files[0].parent}: image {item.name}")
             total += _loss_of(block.probabilities, truth, loss, info.ignore_label)
+        for metric in of_images.values():
+            metric.update(item.data, labels)
         if len(shown) < _SHOWN:
-            shown.append(Shown(item.image, mask, labels))
+            shown.append(Shown(item.image, item.data, labels))
     matrix.matrix = workers.sum(matrix.matrix)
     matrix.ignored_pixels = int(workers.sum(np.array(matrix.ignored_pixels)))
+    for metric in of_images.values():
+        metric.counts = workers.sum(metric.counts)
     loss_sum, pixels = workers.sum(total)
-    values: dict[str, float] = {"val_loss": float(loss_sum / pixels) if pixels else 0.0}
-    per_class: dict[str, Sequence[float]] = {}
-    measured = matrix.metrics()
-    values["val_mean_iou"] = measured.mean_iou
-    for part in metrics:
-        value: Any = getattr(measured, part.name)
-        if isinstance(value, float):
-            values[f"val_{part.name}"] = value
-        else:
-            per_class[part.name] = value
-    per_class["iou"] = list(measured.per_class_iou)
+    results = compute_metrics(metrics, matrix, of_images)
+    values = {f"val_{name}": value for name, value in scalars(results).items()}
+    values = {"val_loss": float(loss_sum / pixels) if pixels else 0.0, **values}
     seconds = time.perf_counter() - started
-    return Validation(values, per_class, matrix, shown, info, seconds)
+    return Validation(values, by_class(results), matrix, shown, info, seconds)
 
 
 def _count(matrix: ConfusionMatrix, truth: np.ndarray, labels: np.ndarray, place: str) -> None:
