@@ -87,12 +87,12 @@ def mean_iou(network, pairs, **options):
 def test_the_best_is_worth_what_it_says(search, finished, network, pairs):
     best = json.loads((finished / "best.json").read_text())
     lines = [json.loads(line) for line in (finished / "trials.jsonl").read_text().splitlines()]
-    searched = [line for line in lines if line["part"] == "round 1"]
-    assert [line["trial"] for line in searched] == [0, 1, 2, 3, 4]
+    searched = [line for line in lines if line["part"] == "searched"]
+    assert len(searched) == 5
     top = max(searched[1:], key=lambda line: line["metrics"]["mean_iou"])
-    assert (best["trial"], best["parameters"]) == (top["trial"], top["parameters"])
+    assert best["parameters"] == top["parameters"]
     assert best["searched_images"] == ["val0", "val1", "val3", "val4"]
-    chosen = {"searched": [0, 1, 3, 4], "held_out": [2, 5], "all": range(COUNT)}
+    chosen = {"searched": [0, 1, 3, 4], "held_out": [2, 5]}
     variants = {
         "without CRF": None,
         "defaults": CrfParameters(),
@@ -116,25 +116,26 @@ def test_tables_and_options_are_printed(search, finished):
     options = f"--flip {' '.join(best['options'])}"
     assert search.stdout.count(f"\n{options}\n") == 1
     assert options.startswith("--flip --crf gaussian_sxy=")
-    rows = [line.split() for line in search.stdout.splitlines()]
-    for place, title in (("searched", "searched on"), ("held_out", "held-out"), ("all", "all")):
-        (row,) = (row for row in rows if title in " ".join(row) and "│" in row)
-        figures = [f"{100 * m['mean_iou']:.2f}" for m in best["metrics"][place].values()]
-        assert [cell for cell in row if "." in cell][:3] == figures
-        assert f"{best['gain_in_points'][place]:+.2f}" in row
+    rows = {line.split()[0]: line for line in search.stdout.splitlines() if line.strip()}
+    for name, title in (("without CRF", "no"), ("defaults", "defaults")):
+        for place in ("searched", "held_out"):
+            figure = f"{100 * best['metrics'][place][name]['mean_iou']:.2f}"
+            assert f" {figure} " in rows[title]
+    for gain in best["gain_in_points"].values():
+        assert f" {gain:+.2f} " in search.stdout
     assert f"wrote {finished}/best.json" in search.stdout
-    assert "the network's predictions take 0.00 GB in" in search.stdout
 
 
-def test_the_options_mean_the_same_to_evaluation(search, finished, run_script, checkpoint, records):
+def test_the_options_mean_the_same_to_evaluation(
+    search, finished, run_script, checkpoint, records, network, pairs
+):
     best = json.loads((finished / "best.json").read_text())
     where = ["--checkpoint", checkpoint, "--tfrecords", records, "--output-dir", finished.parent]
     result = run_script("evaluate.py", *where, "--flip", *best["options"])
     assert result.returncode == 0, result.stderr
     metrics = json.loads((finished.parent / "metrics.json").read_text())["metrics"]
-    assert metrics["mean_iou"] == pytest.approx(
-        best["metrics"]["all"]["best"]["mean_iou"], abs=3e-3
-    )
+    parameters = CrfParameters(**best["parameters"])
+    assert metrics["mean_iou"] == pytest.approx(mean_iou(network, pairs, crf=parameters))
 
 
 def test_a_killed_search_goes_on_with_the_same_command(search, finished, tune, tmp_path):
@@ -183,15 +184,12 @@ def test_another_search_in_the_folder_is_refused(search, finished, tune, network
     assert (finished / "best.json").read_bytes() == best
 
 
-def test_a_grid_on_all_images(tune, tmp_path):
-    grid = ["gaussian_sxy=3", "gaussian_compat=3", "bilateral_sxy=3,80", "bilateral_srgb=13"]
-    grid += ["bilateral_compat=10", "iterations=1"]
-    result = tune(tmp_path / "grid", "--search", "grid", "--values", *grid)
+def test_a_search_on_all_images_says_that_its_gain_is_partly_luck(tune, tmp_path):
+    result = tune(tmp_path / "all", "--trials", 2, "--range", "iterations=1:1")
     assert result.returncode == 0, result.stderr
     assert "--images holds some out" in result.stdout
-    best = json.loads((tmp_path / "grid" / "best.json").read_text())
+    best = json.loads((tmp_path / "all" / "best.json").read_text())
     assert (best["trials"], list(best["metrics"])) == (4, ["searched"])
-    assert "held-out" not in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -199,12 +197,11 @@ def test_a_grid_on_all_images(tune, tmp_path):
     [
         (["--trials", 0], "--trials must be at least 1, got 0"),
         (["--images", 0], "--images must be at least 1, got 0"),
-        (["--keep", 0], "--keep must be above 0 and at most 1, got 0"),
         (["--seed", -1], "--seed must be at least 0, got -1"),
         (["--scales", 0], "--scales: scales must be numbers above 0"),
         (["--range", "sigma=1:2"], "--range sigma=1:2: no such parameter"),
-        (["--values", "iterations=1,2"], "--values are for --search grid"),
-        (["--search", "grid", "--range", "iterations=1:2"], "--range is for --search random"),
+        (["--metric", "iou"], "--metric iou: has one value a class"),
+        (["--metric", "no"], "unknown metric 'no'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(tune, tmp_path, options, message):

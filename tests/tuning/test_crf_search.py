@@ -1,7 +1,8 @@
-"""Searching: against a slow search, with rounds, and stopped at any place."""
+"""The search against a slow one, stopped at any place, and its folder."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -10,19 +11,23 @@ import pytest
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.crf import CrfParameters, refine
-from tf_image_segmentation.tuning import cache
 from tf_image_segmentation.tuning import search as search_module
-from tf_image_segmentation.tuning.folder import open_folder
-from tf_image_segmentation.tuning.refining import Refined, Task, refine_cached
-from tf_image_segmentation.tuning.search import search, split_images
+from tf_image_segmentation.tuning.refining import Refined, Task, load, prediction_file, store
+from tf_image_segmentation.tuning.search import Images, open_search
 
 CLASSES, VOID = 3, 255
+IDENTITY = {"checkpoint": "model-4, SHA-256 ab", "images": None, "scales": (1.0, 0.5)}
 SETS = [
     None,
     CrfParameters(),
     CrfParameters(1.0, 1.0, 5.0, 10.0, 2.0, 2),
     CrfParameters(1.0, 0.5, 10.0, 5.0, 0.0, 3),
 ]
+MANY = [None, *(CrfParameters(bilateral_sxy=float(q)) for q in (80, 20, 60, 10, 40))]
+
+
+def open_it(path, **changed):
+    return open_search(path, {**IDENTITY, **changed}, CLASSES, VOID)
 
 
 def some_image(number):
@@ -36,15 +41,11 @@ def some_image(number):
     return image, mask, probabilities.astype(np.float16)
 
 
-def fill(folder, count):
+def fill(search, count):
     for number in range(count):
         image, mask, probabilities = some_image(number)
         labels = probabilities.argmax(axis=-1).astype(np.uint8)
-        cache.store(cache.cache_file(folder, number), image, mask, labels, probabilities)
-
-
-def open_it(path):
-    return open_folder(path, {}, CLASSES, VOID)
+        store(prediction_file(search.predictions, number), image, mask, labels, probabilities)
 
 
 def slow_counts(parameters, images):
@@ -66,42 +67,32 @@ def slow_mean_iou(counts):
 
 def test_a_search_finds_what_trying_all_finds(tmp_path):
     pytest.importorskip("pydensecrf")
-    parts = split_images(6, 4, seed=0)
-    with open_it(tmp_path / "search") as folder:
-        fill(folder.predictions, 6)
-        result = search(folder, SETS, parts, workers=2)
-    counts = [slow_counts(parameters, parts.searched) for parameters in SETS]
+    images = Images.split(6, 4)
+    with open_it(tmp_path / "search") as search:
+        fill(search, 6)
+        ranking = search.run(SETS, images, "mean_iou", workers=2)
+    counts = [slow_counts(parameters, images.searched) for parameters in SETS]
     values = [slow_mean_iou(c) for c in counts]
     assert len(set(values)) == len(SETS)
-    assert list(result.ranking) == sorted([1, 2, 3], key=lambda n: -values[n])
-    assert sorted(result.searched) == [0, 1, 2, 3]
-    for number, score in result.searched.items():
-        np.testing.assert_array_equal(score.matrix.matrix, counts[number])
+    assert ranking == sorted([1, 2, 3], key=lambda n: -values[n])
+    for number, trial in enumerate(SETS):
+        score = search.scores[trial, "searched"]
+        assert score.confusion_matrix == counts[number].tolist()
+        assert score.metric("mean_iou") == pytest.approx(values[number])
         assert score.images == 4 and score.seconds > 0
-    assert set(result.held_out) == {0, 1, result.best}
-    for number, score in result.held_out.items():
-        expected = slow_counts(SETS[number], parts.held_out.images)
-        np.testing.assert_array_equal(score.matrix.matrix, expected)
+    held_out = [trial for trial, part in search.scores if part == "held_out"]
+    assert held_out == list(dict.fromkeys([None, SETS[1], SETS[ranking[0]]]))
+    for trial in held_out:
+        expected = slow_counts(trial, images.held_out).tolist()
+        assert search.scores[trial, "held_out"].confusion_matrix == expected
 
 
 def test_images_are_evenly_spaced_and_the_others_held_out():
-    parts = split_images(101, 34, seed=0)
-    assert parts.searched[:4] == [0, 2, 5, 8]
-    assert set(np.diff(parts.searched)) == {2, 3}
-    assert len(parts.searched) == 34 and len(parts.held_out.images) == 67
-    assert sorted([*parts.searched, *parts.held_out.images]) == list(range(101))
-    assert [len(part.images) for part in parts.rounds] == [12, 22]
-    assert parts == split_images(101, 34, seed=0)
-    assert parts.rounds[0] != split_images(101, 34, seed=1).rounds[0]
-    # The first round is a sample of all, not their beginning.
-    assert min(parts.rounds[0].images) < 30 and max(parts.rounds[0].images) > 70
-
-
-def test_rounds_of_many_images_and_of_few():
-    assert [len(part.images) for part in split_images(904, None, 0).rounds] == [101, 201, 602]
-    assert [len(part.images) for part in split_images(23, None, 0).rounds] == [8, 15]
-    assert [len(part.images) for part in split_images(21, 99, 0).rounds] == [21]
-    assert split_images(21, 99, 0).held_out.images == ()
+    images = Images.split(101, 34)
+    assert images.searched[:4] == (0, 2, 5, 8)
+    assert set(np.diff(images.searched)) == {2, 3}
+    assert sorted(images.searched + images.held_out) == list(range(101))
+    assert Images.split(21, 99) == Images.split(21, None) == (tuple(range(21)), ())
 
 
 @pytest.fixture
@@ -112,70 +103,37 @@ def refined_tasks(monkeypatch):
     def refine_one(task: Task) -> Refined:
         number = int(task.file.stem)
         quality = 0.5 if task.parameters is None else task.parameters.bilateral_sxy / 100
-        (mask,) = cache.load(task.file, "mask")
+        (mask,) = load(task.file, "mask")
         right = np.random.default_rng(number).random(mask.shape) < quality
         labels = np.where(right, mask % VOID, (mask % VOID + 1) % CLASSES)
         tasks.append((number, quality))
         return Refined(labels.astype(np.uint8), 0.5)
 
-    monkeypatch.setattr(search_module, "refine_cached", refine_one)
+    monkeypatch.setattr(search_module, "refine_stored", refine_one)
     return tasks
 
 
-QUALITIES = np.random.default_rng(0).permutation(np.arange(10, 70, 2)).tolist()
-MANY = [None, CrfParameters(bilateral_sxy=20.0)] + [
-    CrfParameters(bilateral_sxy=float(q)) for q in QUALITIES
-]
-
-
-def test_the_better_ones_go_on(refined_tasks, tmp_path):
-    parts = split_images(90, 72, seed=0)
-    assert [len(part.images) for part in parts.rounds] == [8, 16, 48]
-    with open_it(tmp_path / "search") as folder:
-        fill(folder.predictions, 90)
-        result = search(folder, MANY, parts, keep=0.5)
-        lines = list(folder.scores)
-    # Of 30 others 15 go on, and then 10, for that is the fewest; always with the first two.
-    tried = [[n for n, part in lines if part == name] for name in ("round 1", "round 2", "round 3")]
-    assert list(map(len, tried)) == [32, 17, 12]
-    best = sorted(range(2, 32), key=lambda n: -MANY[n].bilateral_sxy)
-    assert tried[2][:2] == [0, 1]
-    assert set(best[:5]) < set(tried[2]) and set(tried[2]) < set(tried[1])
-    assert result.best == best[0]
-    assert result.ranking[-1] == 1  # the defaults, which would not have come so far
-    assert [n for n, part in lines if part == "held out"] == [0, 1, result.best]
-    assert len(refined_tasks) == 32 * 8 + 17 * 16 + 12 * 48 + 3 * 18
-    assert result.searched[0].images == 72
-
-
-def test_all_go_on_if_asked_to(refined_tasks, tmp_path):
-    with open_it(tmp_path / "search") as folder:
-        fill(folder.predictions, 24)
-        result = search(folder, MANY, split_images(24, None, 0), keep=1)
-    assert sorted(result.searched) == list(range(32))
-    assert result.held_out == {}
-    assert len(refined_tasks) == 32 * 24
-
-
 def test_of_equals_the_first_is_the_best(refined_tasks, tmp_path):
-    twins = [*MANY[:2], *(CrfParameters(bilateral_sxy=60.0, iterations=i) for i in (3, 4))]
-    with open_it(tmp_path / "search") as folder:
-        fill(folder.predictions, 4)
-        assert search(folder, twins, split_images(4, 3, 0)).ranking == [2, 3, 1]
+    twins = [*MANY[:2], *(CrfParameters(bilateral_sxy=90.0, iterations=i) for i in (3, 4))]
+    with open_it(tmp_path / "search") as search:
+        fill(search, 4)
+        assert search.run(twins, Images.split(4, 3), "mean_iou", 1) == [2, 3, 1]
 
 
 class Stopped(BaseException):
     """As KeyboardInterrupt, which pytest would take for its own."""
 
 
-@pytest.mark.parametrize("after", [0, 100, 500, 1060])
+@pytest.mark.parametrize("after", [0, 7, 30, 37])
 def test_a_stopped_search_goes_on_and_repeats_nothing(refined_tasks, tmp_path, monkeypatch, after):
-    parts = split_images(90, 72, seed=0)
-    with open_it(tmp_path / "whole") as folder:
-        fill(folder.predictions, 90)
-        whole = search(folder, MANY, parts)
+    images = Images.split(8, 6)
+    with open_it(tmp_path / "whole") as search:
+        fill(search, 8)
+        whole = search.run(MANY, images, "mean_iou", 1)
+    count = len(refined_tasks)
+    assert count == 6 * len(MANY) + 2 * 2  # the defaults are the best
     lines = (tmp_path / "whole" / "trials.jsonl").read_text()
-    refine_one, count = search_module.refine_cached, len(refined_tasks)
+    refine_one = search_module.refine_stored
 
     def stop(task):
         if len(refined_tasks) == after:
@@ -183,71 +141,147 @@ def test_a_stopped_search_goes_on_and_repeats_nothing(refined_tasks, tmp_path, m
         return refine_one(task)
 
     refined_tasks.clear()
-    monkeypatch.setattr(search_module, "refine_cached", stop)
-    with pytest.raises(Stopped), open_it(tmp_path / "stopped") as folder:
-        fill(folder.predictions, 90)
-        search(folder, MANY, parts)
-    finished = sum(score.images for score in folder.scores.values())
-    assert after - 48 < finished <= after
-    monkeypatch.setattr(search_module, "refine_cached", refine_one)
-    with open_it(tmp_path / "stopped") as folder:
-        again = search(folder, MANY, parts)
-    assert len(refined_tasks) == after + count - finished
+    monkeypatch.setattr(search_module, "refine_stored", stop)
+    with pytest.raises(Stopped), open_it(tmp_path / "stopped") as search:
+        fill(search, 8)
+        search.run(MANY, images, "mean_iou", 1)
+    finished = sum(score.images for score in search.scores.values())
+    assert after - 6 < finished <= after
+    monkeypatch.setattr(search_module, "refine_stored", refine_one)
+    for _ in range(2):  # the second time there is nothing left
+        with open_it(tmp_path / "stopped") as search:
+            assert search.run(MANY, images, "mean_iou", 1) == whole
+        assert len(refined_tasks) == after + count - finished
     assert (tmp_path / "stopped" / "trials.jsonl").read_text() == lines
-    assert again.ranking == whole.ranking
-    with open_it(tmp_path / "stopped") as folder:
-        search(folder, MANY, parts)
-    assert len(refined_tasks) == after + count - finished
 
 
 def test_more_trials_keep_what_was_finished(refined_tasks, tmp_path):
-    parts = split_images(30, 24, seed=0)
-    with open_it(tmp_path / "search") as folder:
-        fill(folder.predictions, 30)
-        search(folder, MANY[:16], parts)
-        before = set(folder.scores)
-        result = search(folder, MANY, parts)
-        assert before < set(folder.scores)
-    with open_it(tmp_path / "fresh") as folder:
-        fill(folder.predictions, 30)
-        assert result.ranking == search(folder, MANY, parts).ranking
+    images = Images.split(5, 4)
+    with open_it(tmp_path / "search") as search:
+        fill(search, 5)
+        search.run(MANY[:4], images, "mean_iou", 1)
+        count = len(refined_tasks)
+        ranking = search.run(MANY, images, "mean_iou", 1)
+        assert len(refined_tasks) == count + 2 * 4
+    assert ranking == sorted(range(1, len(MANY)), key=lambda n: -MANY[n].bilateral_sxy)
 
 
-def test_held_out_images_without_labels_are_as_none(refined_tasks, tmp_path):
-    with open_it(tmp_path / "search") as folder:
-        fill(folder.predictions, 2)
-        image, mask, probabilities = some_image(1)
-        file = cache.cache_file(folder.predictions, 1)
-        cache.store(file, image, np.full_like(mask, VOID), mask % VOID, probabilities)
-        assert search(folder, MANY[:3], split_images(2, 1, 0)).held_out == {}
+def test_searched_images_without_labels_are_an_error(refined_tasks, tmp_path):
+    with open_it(tmp_path / "search") as search:
+        fill(search, 1)
+        image, mask, probabilities = some_image(0)
+        file = prediction_file(search.predictions, 0)
+        store(file, image, np.full_like(mask, VOID), mask % VOID, probabilities)
+        with pytest.raises(DataError, match="no searched pixel is labeled"):
+            search.run(MANY, Images.split(1, None), "mean_iou", 1)
 
 
 def test_a_damaged_prediction_is_named(tmp_path):
-    with open_it(tmp_path / "search") as folder:
-        fill(folder.predictions, 2)
-        file = cache.cache_file(folder.predictions, 1)
+    with open_it(tmp_path / "search") as search:
+        fill(search, 2)
+        file = prediction_file(search.predictions, 1)
         data = bytearray(file.read_bytes())
         data[data.index(b"labels.npy") + 200] ^= 1
-        file.write_bytes(bytes(data))
-        with pytest.raises(DataError, match=r"000001\.npz: cannot be read .*Bad CRC"):
-            search(folder, SETS, split_images(2, None, 0))
-        file.write_bytes(bytes(data[:2000]))
-        with pytest.raises(DataError, match=r"000001\.npz: cannot be read .*remove it"):
-            search(folder, SETS, split_images(2, None, 0))
-
-
-def test_files_are_as_large_as_said_before(tmp_path):
-    fill(tmp_path, 3)
-    pixels = sum(some_image(number)[1].size for number in range(3))
-    written = sum(file.stat().st_size for file in tmp_path.iterdir())
-    assert 0 < written - cache.cache_bytes(pixels, CLASSES) < 3 * 1500
+        for damaged, message in ((data, "Bad CRC"), (data[:2000], "remove it")):
+            file.write_bytes(bytes(damaged))
+            with pytest.raises(DataError, match=rf"000001\.npz: cannot be read .*{message}"):
+                search.run([None], Images.split(2, None), "mean_iou", 1)
 
 
 def test_what_workers_load_is_no_tensorflow():
     code = (
         "import sys; import tf_image_segmentation.tuning.refining;"
-        "import tf_image_segmentation.tuning.trials;"
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert refine_cached.__module__ == "tf_image_segmentation.tuning.refining"
+
+
+@pytest.fixture
+def two_lines(refined_tasks, tmp_path):
+    with open_it(tmp_path / "search") as search:
+        fill(search, 2)
+        search.run(MANY[:2], Images.split(2, None), "mean_iou", 1)
+    return tmp_path / "search"
+
+
+def test_a_line_says_what_was_tried_and_what_it_reached(two_lines):
+    first, second = map(json.loads, (two_lines / "trials.jsonl").read_text().splitlines())
+    assert first["parameters"] is None
+    assert second["parameters"]["bilateral_sxy"] == 80
+    matrix = np.array(second["confusion_matrix"])
+    assert second["metrics"]["pixel_accuracy"] == np.trace(matrix) / matrix.sum()
+    assert (second["seconds"], second["images"], second["part"]) == (1.0, 2, "searched")
+    with open_it(two_lines) as search:
+        assert list(search.scores) == [(None, "searched"), (CrfParameters(), "searched")]
+
+
+@pytest.mark.parametrize("kept", [1, 40, -1])
+def test_a_last_line_that_a_kill_has_cut_is_computed_again(two_lines, kept):
+    file = two_lines / "trials.jsonl"
+    first, second = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(first + second[:kept])
+    with open_it(two_lines) as search:
+        assert list(search.scores) == [(None, "searched")]
+        search.run(MANY[:2], Images.split(2, None), "mean_iou", 1)
+    assert file.read_bytes() == first + second
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        (b'"part"', b'"trap"'),
+        (b"{", b"["),
+        (b'"confusion_matrix":[[', b'"c":[['),
+        (b'"images":2', b'"images":"2"'),
+        (b'"confusion_matrix":[', b'"confusion_matrix":[[1,2,3],'),
+    ],
+)
+def test_another_damaged_line_is_named(two_lines, damage):
+    file = two_lines / "trials.jsonl"
+    file.write_bytes(file.read_bytes().replace(*damage, 1))
+    with pytest.raises(DataError, match=r"trials\.jsonl, line 1: "):
+        open_it(two_lines).__enter__()
+
+
+def test_another_search_is_refused_with_what_differs(two_lines):
+    before = (two_lines / "search.json").read_bytes()
+    with pytest.raises(DataError) as error:
+        open_it(two_lines, images=7, seed=3).__enter__()
+    message = str(error.value)
+    assert message.startswith(f"{two_lines}: cannot go on with this search")
+    assert "\n  images: None before, 7 now\n  seed: None before, 3 now\n" in message
+    assert "checkpoint" not in message and "scales" not in message
+    assert (two_lines / "search.json").read_bytes() == before
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "precious.txt").write_text("precious")
+    with pytest.raises(DataError, match=r"holds precious\.txt but no search\.json"):
+        open_it(tmp_path).__enter__()
+    with pytest.raises(DataError, match="is a file; name a folder with --output-dir"):
+        open_it(tmp_path / "precious.txt").__enter__()
+    (tmp_path / "search.json").write_text("{")
+    with pytest.raises(DataError, match=r"search\.json: "):
+        open_it(tmp_path).__enter__()
+
+
+LOCKING = """
+import fcntl, sys
+lock = open(sys.argv[1], "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_folder_is_for_one_process_at_a_time(two_lines):
+    command = [sys.executable, "-c", LOCKING, str(two_lines / ".lock")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(DataError, match="another process is writing to this folder"):
+            open_it(two_lines).__enter__()
+        other.kill()
+    with open_it(two_lines) as search:
+        assert len(search.scores) == 2

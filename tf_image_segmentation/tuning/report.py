@@ -5,143 +5,119 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tf_image_segmentation.evaluation.summary import percent
-from tf_image_segmentation.tuning.folder import Score
-from tf_image_segmentation.tuning.search import Parts, Result
-from tf_image_segmentation.tuning.trials import DEFAULTS, NAMES, WITHOUT_CRF, options
+from tf_image_segmentation.inference.crf import CrfParameters
+from tf_image_segmentation.tuning.parameters import (
+    DEFAULTS,
+    NAMES,
+    WITHOUT_CRF,
+    Trial,
+    crf_options,
+)
+from tf_image_segmentation.tuning.search import Score
 
 _ROWS = 10
 _NAMES = {WITHOUT_CRF: "no CRF", DEFAULTS: "defaults"}
 _HEADINGS = ["trial", "gaussian\nsxy", "\ncompat", "bilateral\nsxy", "\nsrgb", "\ncompat"]
-_HEADINGS += ["iter.", "mean\nIoU", "pixel\nacc.", "gain", "s an\nimage"]
-_PLACES = {"searched": "images searched on", "held_out": "held-out images", "all": "all images"}
-
-Scores = Mapping[str, Mapping[str, Score]]
 
 
-def compared_scores(result: Result) -> dict[str, dict[str, Score]]:
-    """Returns the scores of the network alone, the defaults and the best.
+class Result(NamedTuple):
+    """How a search ended.
 
-    Returns:
-        By place ("searched", and where images were held out "held_out" and "all") and by name.
+    Attributes:
+        trials: all parameter sets, by number.
+        ranking: numbers of the trials with a CRF, best first.
+        scores: by trial and "searched" or "held_out".
+        metric: which decided.
     """
-    numbers = result.compared
-    places = {"searched": {name: result.searched[n] for name, n in numbers.items()}}
-    if result.held_out:
-        places["held_out"] = {name: result.held_out[n] for name, n in numbers.items()}
-        places["all"] = {
-            name: result.searched[n] + result.held_out[n] for name, n in numbers.items()
+
+    trials: Sequence[Trial]
+    ranking: Sequence[int]
+    scores: Mapping[tuple[Trial, str], Score]
+    metric: str
+
+    @property
+    def best(self) -> CrfParameters:
+        """The best parameter set."""
+        best = self.trials[self.ranking[0]]
+        assert best is not None
+        return best
+
+    def facts(self) -> dict[str, Any]:
+        """Returns what ``best.json`` says, as JSON types."""
+        trials = {"without CRF": None, "defaults": self.trials[DEFAULTS], "best": self.best}
+        metrics: dict[str, Any] = {}
+        gains = {}
+        for place in ("searched", "held_out"):
+            scores = {n: self.scores.get((trial, place)) for n, trial in trials.items()}
+            if all(score is not None and score.metrics for score in scores.values()):
+                metrics[place] = {name: score.metrics for name, score in scores.items() if score}
+                best, base = (scores[name] for name in ("best", "without CRF"))
+                gains[place] = 100 * (best.metric(self.metric) - base.metric(self.metric))
+        return {
+            "parameters": asdict(self.best),
+            "options": crf_options(self.best),
+            "metric": self.metric,
+            "trials": len(self.trials),
+            "gain_in_points": gains,
+            "metrics": metrics,
         }
-    return places
 
 
-def ranking_table(result: Result, metric: str) -> Table:
-    """Returns a table of the network alone, the defaults and the best trials, in percent."""
-    # Narrow, to fit into a terminal of 80 columns.
+def table(result: Result) -> Table:
+    """Returns no CRF, the defaults and the best trials, by the metric in percent."""
+    images = result.scores[None, "searched"].images
     table = Table(
-        title=f"best of {len(result.trials) - 1} trials by {metric}, "
-        f"on the {result.searched[WITHOUT_CRF].images} images searched on",
+        title=f"best of {len(result.trials) - 1} trials by {result.metric} (percent) on the "
+        f"{images} images searched on, and on held-out images",
         title_justify="left",
         box=box.SIMPLE,
         padding=(0, 1, 0, 0),
-        show_edge=False,
-        pad_edge=False,
     )
-    for heading in _HEADINGS:
+    for heading in [*_HEADINGS, "iter.", "metric", "gain", "held\nout", "gain", "s an\nimage"]:
         table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
-    base = result.searched[WITHOUT_CRF].matrix.metrics()[metric]
     for number in dict.fromkeys([WITHOUT_CRF, DEFAULTS, *result.ranking[:_ROWS]]):
-        table.add_row(*_row(result, number, metric, base))
-        if number in _NAMES:
-            table.add_section()
+        trial = result.trials[number]
+        values = (
+            ["-"] * len(NAMES) if trial is None else [f"{v:.6g}" for v in asdict(trial).values()]
+        )
+        score = result.scores[trial, "searched"]
+        seconds = "-" if trial is None else f"{score.seconds / score.images:.2f}"
+        figures = [*_figures(result, trial, "searched"), *_figures(result, trial, "held_out")]
+        table.add_row(_NAMES.get(number, str(number)), *values, *figures, seconds)
     return table
 
 
-def _row(result: Result, number: int, metric: str, base: float) -> list[str]:
-    trial, score = result.trials[number], result.searched[number]
-    metrics = score.matrix.metrics()
-    values = ["-"] * len(NAMES) if trial is None else [f"{v:.6g}" for v in asdict(trial).values()]
-    return [
-        _NAMES.get(number, str(number)),
-        *values,
-        percent(metrics.mean_iou),
-        percent(metrics.pixel_accuracy),
-        "-" if trial is None else _points(metrics[metric] - base),
-        "-" if trial is None else f"{score.seconds / score.images:.2f}",
-    ]
+def _figures(result: Result, trial: Trial, place: str) -> tuple[str, str]:
+    """Returns the metric and its gain over the network alone, "" where it was not computed."""
+    if (trial, place) not in result.scores:
+        return "", ""
+    value, base = (result.scores[t, place].metric(result.metric) for t in (trial, None))
+    return f"{100 * value:.2f}", "" if trial is None else f"{100 * (value - base):+.2f}"
 
 
-def _points(difference: float) -> str:
-    return f"{100 * difference:+.2f}"
-
-
-def comparison_table(scores: Scores, metric: str) -> Table:
-    """Returns a table of what the best is worth on each kind of images, in percent."""
-    table = Table(title=f"{metric} in percent, and the gain in points", title_justify="left")
-    for title in ("", "images", "without CRF", "defaults", "best", "gain"):
-        table.add_column(title, justify="left" if not title else "right")
-    for place, by_name in scores.items():
-        values = {name: score.matrix.metrics()[metric] for name, score in by_name.items()}
-        gain = _points(values["best"] - values["without CRF"])
-        images = str(by_name["best"].images)
-        table.add_row(_PLACES[place], images, *map(percent, values.values()), gain)
-    return table
-
-
-def facts(
-    result: Result, scores: Scores, parts: Parts, image_ids: tuple[str, ...], metric: str
-) -> dict[str, Any]:
-    """Returns what ``best.json`` says, as JSON types."""
-    best = result.trials[result.best]
-    assert best is not None
-    metrics = {
-        place: {name: score.matrix.metrics().to_json() for name, score in by_name.items()}
-        for place, by_name in scores.items()
-    }
-    gains = {
-        place: 100 * (values["best"][metric] - values["without CRF"][metric])
-        for place, values in metrics.items()
-    }
-    return {
-        "parameters": asdict(best),
-        "options": ["--crf", *options(best)],
-        "metric": metric,
-        "trial": result.best,
-        "trials": len(result.trials),
-        "gain_in_points": gains,
-        "metrics": metrics,
-        "searched_images": [image_ids[number] for number in parts.searched],
-    }
-
-
-def print_report(result: Result, scores: Scores, metric: str, views: Sequence[str] = ()) -> None:
-    """Prints both tables, and the options to evaluate and predict with.
+def print_report(result: Result, options: Sequence[str] = ()) -> None:
+    """Prints the table, and the options to evaluate and predict with.
 
     Args:
         result: of the search.
-        scores: see `compared_scores`.
-        metric: which decided.
-        views: the options that say how the network looked at the images.
+        options: those of the command line that say how images are predicted.
     """
     # Wide enough for all columns where the output is a file.
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
-    console.print(ranking_table(result, metric))
-    console.print(comparison_table(scores, metric))
-    if "held_out" not in scores:
+    console.print(table(result))
+    gains = result.facts()["gain_in_points"]
+    if "held_out" not in gains:
         print(
             "The best was chosen on all of the images, so that its gain is partly luck; --images "
             "holds some out."
         )
-    worth = scores.get("held_out", scores["searched"])
-    if worth["best"].matrix.metrics()[metric] <= worth["without CRF"].matrix.metrics()[metric]:
+    if gains.get("held_out", gains["searched"]) <= 0:
         print("Nothing is gained: this network is best left without a dense CRF.")
-    best = result.trials[result.best]
-    assert best is not None
     print("Options for evaluate.py and predict.py:")
-    print(" ".join([*views, "--crf", *options(best)]))
+    print(" ".join([*options, *crf_options(result.best)]))

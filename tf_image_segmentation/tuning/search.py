@@ -1,202 +1,224 @@
-"""The search: which images, which trials go on, and which is best.
+"""The search: a folder with a line for each finished trial, and the trials that are not there yet.
 
-Each trial is scored on a part of the images first. The better ones are scored on more, and the
-best on all, as in successive halving (Jamieson and Talwalkar, "Non-stochastic Best Arm
-Identification and Hyperparameter Optimization", AISTATS 2016). A decision follows from finished
-scores alone, so that a search that was stopped takes the same ones again.
+Layout of the folder: ``search.json`` (what was asked for), ``predictions/`` (see `refining`),
+``trials.jsonl``, and in the end ``best.json``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import reduce
-from operator import add
-from typing import NamedTuple
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from tqdm import tqdm
 
+from tf_image_segmentation.atomic import FolderLock, replacing, write_text
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.tuning import cache
-from tf_image_segmentation.tuning.folder import Score, SearchFolder
-from tf_image_segmentation.tuning.refining import Task, refine_cached
-from tf_image_segmentation.tuning.trials import DEFAULTS, WITHOUT_CRF, Trial
+from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
+from tf_image_segmentation.evaluation.metrics import METRICS
+from tf_image_segmentation.registry import Part
+from tf_image_segmentation.structs import parse_json, read_json
+from tf_image_segmentation.tuning.parameters import DEFAULTS, WITHOUT_CRF, Trial
+from tf_image_segmentation.tuning.refining import Task, load, prediction_file, refine_stored
 from tf_image_segmentation.workers import map_in_order
 
-_SHARES = (9, 3, 1)  # the rounds take a ninth, a third and all of the images
-_FEWEST_IMAGES = 8  # that say anything
-_FEWEST_TRIALS = 10  # that go on
+SEARCH_FILE, TRIALS_FILE, BEST_FILE, PREDICTIONS = (
+    "search.json",
+    "trials.jsonl",
+    "best.json",
+    "predictions",
+)
 
 
-class Part(NamedTuple):
-    """Some of the images, by their numbers in the records."""
+class Images(NamedTuple):
+    """Numbers of the images that are searched on, evenly spaced, and of those held out."""
 
-    name: str
-    images: tuple[int, ...]
+    searched: tuple[int, ...]
+    held_out: tuple[int, ...]
 
-
-@dataclass(frozen=True)
-class Parts:
-    """The images of a search: those that each round adds, and those that it never sees."""
-
-    rounds: tuple[Part, ...]
-    held_out: Part
-
-    @property
-    def searched(self) -> list[int]:
-        """The images of all rounds."""
-        return sorted(image for part in self.rounds for image in part.images)
+    @classmethod
+    def split(cls, count: int, wanted: int | None) -> Images:
+        """Chooses ``wanted`` of ``count`` images to search on; None for all."""
+        wanted = count if wanted is None else min(wanted, count)
+        searched = tuple(number * count // wanted for number in range(wanted))
+        return cls(searched, tuple(sorted({*range(count)} - {*searched})))
 
 
-def split_images(count: int, wanted: int | None, seed: int) -> Parts:
-    """Chooses ``wanted`` of ``count`` images, evenly spaced; None for all.
-
-    The first round has a ninth of them, the second adds those up to a third, the third the rest;
-    rounds of fewer than 8 images are left out.
-    """
-    wanted = count if wanted is None else min(wanted, count)
-    chosen = [number * count // wanted for number in range(wanted)]
-    shuffled = tuple(np.random.default_rng(seed).permutation(chosen).tolist())
-    sizes = [-(-wanted // share) for share in _SHARES]
-    ends = [size for size in sizes[:-1] if size >= _FEWEST_IMAGES] + [wanted]
-    starts = [0, *ends[:-1]]
-    rounds = tuple(
-        Part(f"round {number}", shuffled[start:end])
-        for number, (start, end) in enumerate(zip(starts, ends, strict=True), start=1)
-    )
-    held_out = tuple(sorted({*range(count)} - {*chosen}))
-    return Parts(rounds, Part("held out", held_out))
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """How a search ended.
+class Score(msgspec.Struct, omit_defaults=True):
+    """What a trial reached on some images: a line of ``trials.jsonl``.
 
     Attributes:
-        trials: all parameter sets, by number.
-        ranking: numbers of the trials that were scored on all searched images, best first; without
-            the network alone.
-        searched: scores on the searched images, of these and of the network alone.
-        held_out: scores on the other images, of the best, the defaults and the network alone;
-            empty where there are no others.
+        parameters: of the trial.
+        part: "searched" or "held_out".
+        images: number of images.
+        seconds: that reading and refining took, of all images and workers together.
+        confusion_matrix: counts by true and predicted class.
+        ignored_pixels: pixels with the ignore label.
+        metrics: what follows from the counts, for whoever reads the file.
     """
 
-    trials: Sequence[Trial]
-    ranking: Sequence[int]
-    searched: dict[int, Score]
-    held_out: dict[int, Score]
+    parameters: Trial
+    part: str
+    images: int
+    seconds: float
+    confusion_matrix: list[list[int]]
+    ignored_pixels: int
+    metrics: dict[str, Any] | None = None
 
     @property
-    def best(self) -> int:
-        """The number of the best trial with a CRF."""
-        return self.ranking[0]
+    def matrix(self) -> ConfusionMatrix:
+        """The counts."""
+        matrix = ConfusionMatrix(len(self.confusion_matrix))
+        matrix.matrix += np.array(self.confusion_matrix, np.int64)
+        matrix.ignored_pixels = self.ignored_pixels
+        return matrix
 
-    @property
-    def compared(self) -> dict[str, int]:
-        """The numbers of the trials to compare, by what they are."""
-        return {"without CRF": WITHOUT_CRF, "defaults": DEFAULTS, "best": self.best}
+    def metric(self, name: str) -> float:
+        """Returns the metric called ``name``, NaN where no pixel is labeled."""
+        matrix = self.matrix
+        if not matrix.matrix.any():
+            return float("nan")
+        return float(METRICS.bind(Part(name), "confusion")(matrix))
 
 
-class _Search:
-    def __init__(
-        self, folder: SearchFolder, trials: Sequence[Trial], metric: str, workers: int, bar: tqdm
+class Search:
+    """A search in a folder that this process has for itself; made by `open_search`.
+
+    Attributes:
+        path: of the folder.
+        predictions: the folder of the network's predictions.
+        scores: what is finished, by trial and "searched" or "held_out".
+    """
+
+    def __init__(self, path: Path, num_classes: int, ignore_label: int | None) -> None:
+        self.path, self.predictions = path, path / PREDICTIONS
+        self.predictions.mkdir(exist_ok=True)
+        self.scores: dict[tuple[Trial, str], Score] = {}
+        self._file = path / TRIALS_FILE
+        self._classes = num_classes, ignore_label
+        self._read()
+
+    def run(self, trials: Sequence[Trial], images: Images, metric: str, workers: int) -> list[int]:
+        """Scores what is not scored yet, the best, the defaults and no CRF on held-out images too.
+
+        Returns:
+            Numbers of the trials with a CRF, best first; of equals, the one that came first.
+
+        Raises:
+            DataError: a prediction cannot be read, no searched pixel is labeled, pydensecrf is not
+                installed, or a worker died.
+        """
+        total = len(trials) * len(images.searched) + 3 * len(images.held_out)
+        with tqdm(total=total, desc="refine", unit="image") as bar:
+            self._score(trials, "searched", images.searched, workers, bar)
+            values = {
+                number: self.scores[trial, "searched"].metric(metric)
+                for number, trial in enumerate(trials)
+            }
+            if np.isnan(values[WITHOUT_CRF]):
+                raise DataError(f"{self.path}: no searched pixel is labeled; give more --images")
+            ranking = sorted((n for n in values if n != WITHOUT_CRF), key=lambda n: -values[n])
+            compared = [trials[n] for n in dict.fromkeys([WITHOUT_CRF, DEFAULTS, ranking[0]])]
+            self._score(compared, "held_out", images.held_out, workers, bar)
+        return ranking
+
+    def _score(
+        self, trials: Sequence[Trial], part: str, images: Sequence[int], workers: int, bar: tqdm
     ) -> None:
-        self.folder, self.trials, self.metric = folder, trials, metric
-        self.workers, self.bar = workers, bar
-
-    def score(self, numbers: Iterable[int], part: Part) -> None:
-        """Scores the trials of these numbers on a part, but for those that are there."""
-        missing = [n for n in numbers if (n, part.name) not in self.folder.scores]
-        if not missing or not part.images:
+        missing = [trial for trial in trials if (trial, part) not in self.scores]
+        bar.update((len(trials) - len(missing)) * len(images))
+        if not images:
             return
-        files = [cache.cache_file(self.folder.predictions, image) for image in part.images]
-        tasks = (Task(file, self.trials[number]) for number in missing for file in files)
-        with contextlib.closing(map_in_order(tasks, refine_cached, self.workers)) as results:
-            for number in missing:
-                matrix, seconds = self.folder.empty_matrix(), 0.0
+        files = [prediction_file(self.predictions, number) for number in images]
+        tasks = (Task(file, trial) for trial in missing for file in files)
+        with contextlib.closing(map_in_order(tasks, refine_stored, workers)) as results:
+            for trial in missing:
+                matrix, seconds = ConfusionMatrix(*self._classes), 0.0
                 for file, refined in zip(files, results, strict=False):
                     if isinstance(refined, DataError):
                         raise refined
-                    (mask,) = cache.load(file, "mask")
+                    (mask,) = load(file, "mask")
                     matrix.update(mask, refined.labels)
                     seconds += refined.seconds
-                    self.bar.update()
-                score = Score(matrix, seconds, len(files))
-                self.folder.add(number, self.trials[number], part.name, score)
+                    bar.update()
+                self._add(trial, part, len(files), seconds, matrix)
 
-    def total(self, number: int, parts: Iterable[Part]) -> Score:
-        return reduce(add, (self.folder.scores[number, part.name] for part in parts))
+    def _add(self, trial: Trial, part: str, images: int, seconds: float, matrix: Any) -> None:
+        counts, ignored = matrix.matrix, matrix.ignored_pixels
+        metrics = matrix.metrics().to_json() if counts.any() else None
+        score = Score(trial, part, images, round(seconds, 3), counts.tolist(), ignored, metrics)
+        with self._file.open("ab") as file:
+            file.write(msgspec.json.encode(score) + b"\n")
+        self.scores[trial, part] = score
 
-    def ranking(self, numbers: Iterable[int], parts: Sequence[Part]) -> list[int]:
-        """Returns the trials with a CRF, best first; of equals, the one that came first."""
-        metrics = {n: self.total(n, parts).matrix.metrics()[self.metric] for n in numbers}
-        return sorted((n for n in metrics if n != WITHOUT_CRF), key=lambda n: (-metrics[n], n))
-
-    def play(self, rounds: Sequence[Part], keep: float) -> list[int]:
-        """Returns the trials with a CRF that came through all rounds, best first."""
-        numbers = list(range(len(self.trials)))
-        for count, part in enumerate(rounds, start=1):
-            self.score(numbers, part)
-            ranking = self.ranking(numbers, rounds[:count])
-            others = [n for n in ranking if n != DEFAULTS]
-            going_on = others[: _that_go_on(len(others), keep)]
-            numbers = [WITHOUT_CRF, DEFAULTS, *sorted(going_on)]
-        return ranking
-
-
-def _that_go_on(count: int, keep: float) -> int:
-    return min(count, max(_FEWEST_TRIALS, math.ceil(keep * count)))
-
-
-def _work(trials: int, parts: Parts, keep: float) -> int:
-    """Returns how many images are to be refined in all."""
-    total, others = 3 * len(parts.held_out.images), trials - 2
-    for part in parts.rounds:
-        total += (others + 2) * len(part.images)
-        others = _that_go_on(others, keep)
-    return total
+    def _read(self) -> None:
+        data = self._file.read_bytes() if self._file.exists() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != data:  # a kill has cut the last line
+            with replacing(self._file) as temporary:
+                temporary.write_bytes(whole)
+        for number, text in enumerate(whole.splitlines(), start=1):
+            where = f"{self._file}, line {number}"
+            score = parse_json(text, Score, Path(where))
+            shape = np.shape(score.confusion_matrix)
+            if shape != (self._classes[0],) * 2:
+                raise DataError(
+                    f"{where}: a confusion matrix of shape {shape}; take the line out, and it is "
+                    "computed again"
+                )
+            self.scores[score.parameters, score.part] = score
 
 
-def search(
-    folder: SearchFolder,
-    trials: Sequence[Trial],
-    parts: Parts,
-    metric: str = "mean_iou",
-    keep: float = 1 / 3,
-    workers: int = 1,
-    progress: bool = False,
-) -> Result:
-    """Scores the trials and finds the best; what ``folder`` has is not computed again.
+@contextlib.contextmanager
+def open_search(
+    path: Path, identity: Mapping[str, Any], num_classes: int, ignore_label: int | None
+) -> Iterator[Search]:
+    """Opens the folder of a search, a new one or one that was stopped, for one process at a time.
 
     Args:
-        folder: with the predictions for all images.
-        trials: the first is None, the second the defaults.
-        parts: see `split_images`.
-        metric: one of `trials.METRICS`, which decides.
-        keep: share of the trials that go on after a round, though never fewer than 10, and the
-            network alone and the defaults always; 1 lets all go on.
-        workers: processes.
-        progress: whether a progress bar is shown.
+        path: made if missing.
+        identity: all that the scores depend on, as JSON types.
+        num_classes: of the dataset.
+        ignore_label: of the dataset.
 
     Raises:
-        DataError: a prediction cannot be read, no searched pixel is labeled, pydensecrf is not
-            installed, or a worker died.
+        DataError: another process has it, it holds another search or other files, or a line of it
+            is damaged.
     """
-    done = sum(folder.scores[key].images for key in folder.scores if key[0] < len(trials))
-    total = max(_work(len(trials), parts, keep), done)
-    with tqdm(total=total, initial=done, desc="refine", unit="image", disable=not progress) as bar:
-        run = _Search(folder, trials, metric, workers, bar)
-        ranking = run.play(parts.rounds, keep)
-        compared = dict.fromkeys([WITHOUT_CRF, DEFAULTS, ranking[0]])
-        run.score(compared, parts.held_out)
-        bar.total = bar.n  # two, where the defaults are the best
-        bar.refresh()
-    searched = {number: run.total(number, parts.rounds) for number in [WITHOUT_CRF, *ranking]}
-    key = parts.held_out.name
-    held_out = {n: folder.scores[n, key] for n in compared if (n, key) in folder.scores}
-    if not all(score.matrix.matrix.any() for score in held_out.values()):
-        held_out = {}  # nothing is labeled there
-    return Result(trials, ranking, searched, held_out)
+    if path.exists() and not path.is_dir():
+        raise DataError(f"{path}: is a file; name a folder with --output-dir")
+    path.mkdir(parents=True, exist_ok=True)
+    with FolderLock(path, "wait for it or use another --output-dir"):
+        _check_identity(path, json.loads(json.dumps(identity)))
+        yield Search(path, num_classes, ignore_label)
+
+
+def write_json(path: Path, fields: Mapping[str, Any]) -> None:
+    """Writes a JSON file in one step."""
+    write_text(path, json.dumps(fields, indent=2) + "\n")
+
+
+def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
+    file = path / SEARCH_FILE
+    if not file.exists():
+        others = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+        if others:
+            raise DataError(
+                f"{path}: holds {', '.join(others[:3])} but no {SEARCH_FILE}, so it is not the "
+                "folder of a search; use another --output-dir"
+            )
+        write_json(file, identity)
+        return
+    saved = read_json(file, dict[str, Any])
+    names = sorted(n for n in {*saved, *identity} if saved.get(n) != identity.get(n))
+    if names:
+        changed = [f"  {n}: {saved.get(n)} before, {identity.get(n)} now" for n in names]
+        raise DataError(
+            f"{path}: cannot go on with this search, because it was of something else:\n"
+            + "\n".join(changed)
+            + "\nuse the same options, or start a new search in another --output-dir"
+        )
