@@ -38,8 +38,7 @@ from turns import Turn, Turns, print_table, take_turns
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.crf import CrfParameters, check_installed, refine_pair
-from tf_image_segmentation.tuning import cache
-from tf_image_segmentation.tuning.refining import Task, refine_cached
+from tf_image_segmentation.tuning.refining import Task, prediction_file, refine_stored, store
 from tf_image_segmentation.workers import map_in_order
 
 CLASSES, HEIGHT, WIDTH = 21, 375, 500
@@ -104,16 +103,16 @@ def store_pairs(pairs: Sequence[Pair], folder: Path) -> list[Task]:
     """Writes a file for each image, and returns what workers do with them."""
     tasks = []
     for number, (image, probabilities) in enumerate(pairs):
-        file = cache.cache_file(folder, number)
+        file = prediction_file(folder, number)
         labels = probabilities.argmax(axis=-1).astype(np.uint8)
-        cache.store(file, image, labels, labels, probabilities)
+        store(file, image, labels, labels, probabilities)
         tasks.append(Task(file, CrfParameters()))
     return tasks
 
 
 def refine_file(task: Task) -> np.ndarray:
     """Returns the refined labels of an image in a file."""
-    return refine_cached(task).labels
+    return refine_stored(task).labels
 
 
 def refine_all(

@@ -198,7 +198,7 @@ def test_a_search_on_all_images_says_that_its_gain_is_partly_luck(tune, tmp_path
         (["--trials", 0], "--trials must be at least 1, got 0"),
         (["--images", 0], "--images must be at least 1, got 0"),
         (["--seed", -1], "--seed must be at least 0, got -1"),
-        (["--scales", 0], "--scales: scales must be numbers above 0"),
+        (["--scales", 0], "--scales: scales must be numbers from"),
         (["--range", "sigma=1:2"], "--range sigma=1:2: no such parameter"),
         (["--metric", "iou"], "--metric iou: has one value a class"),
         (["--metric", "no"], "unknown metric 'no'"),

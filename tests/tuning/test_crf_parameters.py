@@ -64,7 +64,7 @@ def test_the_order_of_options_does_not_matter():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("sigma=1:2", "--range sigma=1:2: no such parameter; there are"),
+        ("sigma=1:2", "--range sigma=1:2: no such parameter; choose from"),
         ("bilateral_sxy", "must be two numbers such as bilateral_sxy=10:80"),
         ("bilateral_sxy=20,40", "must be two numbers such as"),
         ("bilateral_sxy=20", "must be two numbers such as"),

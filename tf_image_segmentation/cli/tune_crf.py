@@ -22,9 +22,8 @@ import numpy as np
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.evaluation.metrics import METRICS
+from tf_image_segmentation.evaluation.metrics import compute_metrics, parse_metrics
 from tf_image_segmentation.inference.crf import check_installed
-from tf_image_segmentation.registry import Part
 from tf_image_segmentation.tuning import parameters
 from tf_image_segmentation.tuning.parameters import RANGES, parse_ranges
 
@@ -65,6 +64,14 @@ def check_numbers(args: argparse.Namespace) -> None:
         raise DataError(f"--seed must be at least 0, got {args.seed}")
 
 
+def check_metric(name: str) -> None:
+    """Raises a DataError unless the metric has one value that follows from a confusion matrix."""
+    example = ConfusionMatrix(2)
+    example.update([0, 1], [0, 1])
+    if np.ndim(compute_metrics(parse_metrics([name]), example)[name]):
+        raise DataError(f"--metric {name}: has one value a class; choose one with a single value")
+
+
 def prediction_options(args: argparse.Namespace) -> list[str]:
     """Returns the options that say how images are predicted, where they are not the default."""
     scales = ["--scales", *(f"{scale:g}" for scale in args.scales)]
@@ -87,9 +94,7 @@ def main() -> None:
     check_numbers(args)
     ranges = parse_ranges(args.range)
     trials = parameters.draw_trials(ranges, args.trials, args.seed)
-    score = METRICS.bind(Part(args.metric), "confusion")(ConfusionMatrix(2))
-    if np.ndim(score) != 0:
-        raise DataError(f"--metric {args.metric}: has one value a class; choose one of one value")
+    check_metric(args.metric)
 
     command_line.load_tensorflow()
     from tf_image_segmentation.inference.options import PredictionOptions

@@ -54,11 +54,12 @@ class Result(NamedTuple):
         metrics: dict[str, Any] = {}
         gains = {}
         for place in ("searched", "held_out"):
-            scores = {n: self.scores.get((trial, place)) for n, trial in trials.items()}
-            if all(score is not None and score.metrics for score in scores.values()):
-                metrics[place] = {name: score.metrics for name, score in scores.items() if score}
-                best, base = (scores[name] for name in ("best", "without CRF"))
-                gains[place] = 100 * (best.metric(self.metric) - base.metric(self.metric))
+            keys = {name: (trial, place) for name, trial in trials.items()}
+            scores = {name: self.scores[key] for name, key in keys.items() if key in self.scores}
+            if len(scores) == len(trials) and scores["best"].metrics:  # some pixels are labeled
+                metrics[place] = {name: score.metrics for name, score in scores.items()}
+                values = {name: score.metric(self.metric) for name, score in scores.items()}
+                gains[place] = 100 * (values["best"] - values["without CRF"])
         return {
             "parameters": asdict(self.best),
             "options": crf_options(self.best),

@@ -19,8 +19,7 @@ from tqdm import tqdm
 from tf_image_segmentation.atomic import FolderLock, replacing, write_text
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.evaluation.metrics import METRICS
-from tf_image_segmentation.registry import Part
+from tf_image_segmentation.evaluation.metrics import compute_metrics, parse_metrics
 from tf_image_segmentation.structs import parse_json, read_json
 from tf_image_segmentation.tuning.parameters import DEFAULTS, WITHOUT_CRF, Trial
 from tf_image_segmentation.tuning.refining import Task, load, prediction_file, refine_stored
@@ -82,7 +81,7 @@ class Score(msgspec.Struct, omit_defaults=True):
         matrix = self.matrix
         if not matrix.matrix.any():
             return float("nan")
-        return float(METRICS.bind(Part(name), "confusion")(matrix))
+        return float(compute_metrics(parse_metrics([name]), matrix)[name])
 
 
 class Search:
