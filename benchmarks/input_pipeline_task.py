@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 MEAN = (123.68, 116.78, 103.94)  # color of padding
 VOID = 255  # label of padding
@@ -30,13 +28,3 @@ class Task:
     scale_range: tuple[float, float] = (0.5, 2.0)
     colors: bool = False
     cores: int = 1
-
-    def make_batches(self, variant: str) -> Iterator[Any]:
-        """Returns the batches of a contestant; what it needs is imported here and not before."""
-        if variant == "ours":
-            from input_pipeline_ours import make_batches
-        elif variant == "classic":
-            from input_pipeline_classic import make_batches
-        else:
-            from input_pipeline_torch import make_batches
-        return make_batches(self)

@@ -36,7 +36,7 @@ def batches(benchmark_module, data, variant, colors):
     task = benchmark_module("input_pipeline_task").Task(
         data, 2, SIDE, scale_range=(1.0, 1.0), colors=colors, cores=cores
     )
-    made = task.make_batches(variant)
+    made = benchmark_module(f"input_pipeline_{variant}").make_batches(task)
     for _ in range(20):
         images, masks, *_ = (np.asarray(part) for part in next(made))
         assert images.dtype == np.float32

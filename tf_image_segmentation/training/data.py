@@ -52,8 +52,8 @@ class TrainingData:
         records = _open_training(config)
         check_batch_size(records, config.recipe.batch_size, replicas)
         info = records.described_as(config.dataset)
-        # Without an ignore label of their own, 8-bit masks leave 255 free to mark padding.
-        ignore_label = 255 if info.ignore_label is None else info.ignore_label
+        # All 256 values of a mask may be classes, so that padding has one of its own.
+        ignore_label = -1 if info.ignore_label is None else info.ignore_label
         return cls(
             records,
             _open_validation(config, records, info),
