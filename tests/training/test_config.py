@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 from tiny_runs import StopAfter, losses, run_quietly
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.plugins import load_plugins
+from tf_image_segmentation.training.losses import LOSSES
 from tf_image_segmentation.training.run_files import read_config
 
 # As version 0.1 wrote it.
@@ -91,6 +94,38 @@ def test_a_run_of_an_earlier_version_resumes(make_config, monkeypatch, capsys):
     run_quietly(run, resume=True)
     assert "another version of tf_image_segmentation began this run" in capsys.readouterr().out
     assert losses(run) == losses(whole)
+
+
+LOSS = """
+import tensorflow as tf
+from tf_image_segmentation.training import register_loss
+
+@register_loss
+def squares(logits, labels, factor=1.0):
+    truth = tf.one_hot(labels, logits.shape[-1])
+    return factor * tf.reduce_mean((tf.nn.softmax(logits) - truth) ** 2, axis=-1)
+"""
+
+
+def test_the_file_of_a_plugin_is_recorded_and_a_change_is_said(make_config, tmp_path, capsys):
+    # fault 67
+    plugin = tmp_path / "my_losses.py"
+    plugin.write_text(LOSS)
+    load_plugins([plugin])
+    config = make_config(steps=2, loss={"name": "squares", "factor": 2.0})
+    try:
+        run_quietly(config)
+        recorded = read_config(config.run_dir)["plugins"]
+        sha256 = hashlib.sha256(LOSS.encode()).hexdigest()
+        assert recorded == {"loss squares": f"my_losses.py {sha256}"}
+        plugin.write_text(LOSS + "\n")
+        load_plugins([plugin])
+        capsys.readouterr()
+        assert run_quietly(config, resume=True).step == 2
+        said = capsys.readouterr().out
+        assert "the file of loss squares has changed: my_losses.py " in said and sha256 in said
+    finally:
+        LOSSES.remove_from(LOSSES.module_of("squares"))
 
 
 @pytest.mark.parametrize(

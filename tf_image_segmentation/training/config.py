@@ -11,7 +11,7 @@ import msgspec
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.plugins import plugin_hash
-from tf_image_segmentation.registry import Registry
+from tf_image_segmentation.registry import Registry, source_file
 from tf_image_segmentation.structs import convert
 from tf_image_segmentation.training.recipe import Recipe
 
@@ -78,7 +78,7 @@ class TrainingConfig:
 
 
 def plugin_hashes(config: TrainingConfig) -> dict[str, str]:
-    """Returns the SHA-256 of the file of each part of a run that is not built in, by its name."""
+    """Returns file name and SHA-256 of each part of a run that is not built in, by its name."""
     recipe = config.recipe
     names = {
         "model": [config.model],
@@ -88,13 +88,13 @@ def plugin_hashes(config: TrainingConfig) -> dict[str, str]:
         "augmentation": [part.name for part in recipe.augmentations],
         "metric": [part.name for part in recipe.metrics],
     }
-    hashes = {
-        f"{kind} {name}": plugin_hash(Registry.all[kind].module_of(name))
-        for kind in names
-        if kind in Registry.all
-        for name in names[kind]
-    }
-    return {name: sha256 for name, sha256 in hashes.items() if sha256 is not None}
+    found = {}
+    for kind in names:
+        for name in names[kind]:
+            module = Registry.all[kind].module_of(name)
+            if (sha256 := plugin_hash(module)) and (file := source_file(module)):
+                found[f"{kind} {name}"] = f"{file.name} {sha256}"
+    return found
 
 
 class SavedConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +104,7 @@ class SavedConfig(msgspec.Struct, frozen=True, kw_only=True):
         data: checksums of the training records.
         validation_data: checksums of the validation records.
         mixture: how several datasets are mixed, if they are.
-        plugins: checksum of the file of each part that is not built in.
+        plugins: file and checksum of each part that is not built in.
         environment: versions, git commit and so on; not compared when a run is resumed.
     """
 
