@@ -7,10 +7,13 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import Network, fcn_32s
 from tf_image_segmentation.training.losses.total import make_loss
+from tf_image_segmentation.training.optimizers import trained_variables
 from tf_image_segmentation.training.step import TrainingStep
 
 PROGRAM = """
@@ -85,3 +88,56 @@ def test_weight_decay_is_part_of_the_loss_and_shrinks_weights_only():
     for name, variable in network.variables_by_name.items():
         factor = 1 - 0.1 * 0.5 if name.endswith("/weights") else 1
         np.testing.assert_allclose(variable, factor * before[name], rtol=1e-4, atol=1e-6)
+
+
+def thin_network():
+    network = Network(fcn_32s, 3, width_multiplier=0.05, fc6_kernel=1, dropout_keep_prob=1.0)
+    rng = np.random.default_rng(1)
+    for variable in network.variables_by_name.values():
+        fan_in = int(np.prod(variable.shape[:-1]))
+        variable.assign(rng.normal(0, np.sqrt(2 / max(fan_in, 1)), variable.shape))
+    return network
+
+
+def after_a_step(accumulate):
+    network = thin_network()
+    variables = network.trainable_variables_by_name
+    optimizer = keras.optimizers.SGD(1e-3)
+    optimizer.build(list(variables.values()))
+    loss = make_loss(["cross_entropy", "focal"], 255, (1.0, 2.0, 0.5))
+    step = TrainingStep(network, optimizer, loss, weight_decay=0.1, accumulate=accumulate)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (4, 32, 32, 3)).astype(np.float32)
+    masks = rng.integers(0, 3, (4, 32, 32)).astype(np.uint8)
+    masks[0] = 255  # micro batches of different weight, one of them without any
+    masks[1, 4:] = 255
+    value = float(step(images, masks))
+    assert int(optimizer.iterations) == 1
+    return value, {name: v.numpy() for name, v in variables.items()}
+
+
+def test_accumulated_micro_batches_equal_the_whole_batch():
+    whole, expected = after_a_step(1)
+    for accumulate in (2, 4):
+        loss, found = after_a_step(accumulate)
+        np.testing.assert_allclose(loss, whole, rtol=1e-5)
+        for name, value in expected.items():
+            np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_a_batch_that_does_not_divide_into_micro_batches_is_refused():
+    with pytest.raises(DataError, match="a batch of 4 a device does not divide into 3 micro"):
+        after_a_step(3)
+
+
+def test_only_the_given_variables_move():
+    network = thin_network()
+    before = {name: v.numpy() for name, v in network.variables_by_name.items()}
+    trained = trained_variables(network.trainable_variables_by_name, ["*/conv*"])
+    optimizer = keras.optimizers.SGD(1e-3)
+    optimizer.build(list(trained.values()))
+    loss = make_loss(ignore_label=255)
+    step = TrainingStep(network, optimizer, loss, trained, weight_decay=0.5)
+    step(tf.fill([1, 32, 32, 3], 200.0), tf.ones([1, 32, 32], tf.int32))
+    for name, variable in network.variables_by_name.items():
+        assert np.array_equal(variable, before[name]) == ("/conv" in name), name
