@@ -13,7 +13,7 @@ from tf_image_segmentation.training.losses.cross_entropy import cross_entropy
 from tf_image_segmentation.training.losses.total import weighted_mean
 
 Sum = Callable[[tf.Tensor], tf.Tensor]
-_HALF_BITS = 16
+_HALF = 2**16  # values of half the bits of a float32
 
 
 @register_loss(wide=True)
@@ -72,20 +72,19 @@ def kth_largest(values: tf.Tensor, k: tf.Tensor, sum_over_replicas: Sum) -> tf.T
         sum_over_replicas: sums a tensor over the replicas.
     """
     bits = tf.bitcast(values, tf.int32)
-    upper, lower = bits >> _HALF_BITS, bits & (2**_HALF_BITS - 1)
+    upper, lower = bits // _HALF, bits % _HALF
     high, k = _bin_of_kth(upper, tf.ones_like(values), tf.maximum(k, 1), sum_over_replicas)
     within = tf.cast(upper == high, tf.float32)
     low, _ = _bin_of_kth(lower, within, k, sum_over_replicas)
-    return tf.bitcast((high << _HALF_BITS) | low, tf.float32)
+    return tf.bitcast(high * _HALF + low, tf.float32)
 
 
 def _bin_of_kth(
     bins: tf.Tensor, counted: tf.Tensor, k: tf.Tensor, sum_over_replicas: Sum
 ) -> tf.Tensor:
     """Returns the bin of the k-th largest, int32, and which of its bin that one is, int64."""
-    size = 2**_HALF_BITS
     # Whole numbers in float32, which every reduction over devices can add.
-    counts = tf.math.bincount(bins, weights=counted, minlength=size, maxlength=size)
+    counts = tf.math.bincount(bins, weights=counted, minlength=_HALF, maxlength=_HALF)
     counts = tf.cast(sum_over_replicas(counts), tf.int64)
     at_least = tf.cumsum(counts, reverse=True)
     found = tf.reduce_sum(tf.cast(at_least >= k, tf.int32)) - 1
