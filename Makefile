@@ -3,13 +3,18 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-long lint clean
 
 demo: $(VENV)/.installed
 	$(RUN) scripts/demo.py
 
 test: $(VENV)/.installed
 	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Many more mutated files than `make test` tries; it takes minutes.
+test-long: $(VENV)/.installed
+	FUZZ_EXAMPLES=5000 $(RUN) -m pytest tests/fuzz/test_fuzz_samples.py tests/fuzz/test_fuzz_archives.py
+	FUZZ_EXAMPLES=500 $(RUN) -m pytest tests/fuzz/test_fuzz_records.py
 
 lint: $(VENV)/.installed
 	$(RUN) -m ruff check .
