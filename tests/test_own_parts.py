@@ -1,7 +1,7 @@
 """A model, a loss, an augmentation, a metric and a dataset from files outside the package.
 
-They are used by name in a run that is killed and resumed, then evaluated, predicted with and exported.
-The files are those that CONTRIBUTING.md shows.
+They are used by name in a run that is killed and resumed, then evaluated, predicted with and
+exported. The files are those that CONTRIBUTING.md shows.
 """
 
 from __future__ import annotations
