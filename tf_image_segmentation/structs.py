@@ -67,6 +67,22 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: is nested too deeply") from error
 
 
+def parse_toml_value(text: str, place: str) -> Any:
+    """Returns the plain value that a TOML expression, such as ``{name = "dice"}``, stands for.
+
+    Args:
+        text: the expression.
+        place: what errors name.
+
+    Raises:
+        DataError: it is no TOML.
+    """
+    try:
+        return tomlkit.parse(f"value = {text}").unwrap()["value"]
+    except (TOMLKitError, ValueError) as error:
+        raise DataError(f"{place}: {text} is no TOML value ({error})") from error
+
+
 def convert(value: Any, kind: type[T], path: Path | str) -> T:
     """Checks plain values, such as those of `read_toml`, against ``kind``.
 

@@ -33,10 +33,10 @@ def test_metrics_of_each_network_and_pictures_of_the_first_images(tmp_path):
     pairs = examples(4)
     records = open_records(write_records(tmp_path, {"val": pairs}, num_shards=1), "val")
     found = compare({"a": Copycat(), "b": Blind()}, records, INFO, num_images=2)
-    assert found.metrics["a"].mean_iou == 1.0
+    assert found.metrics["a"]["mean_iou"] == 1.0
     labels = np.concatenate([mask.ravel() for _, mask in pairs])
     expected = np.mean(labels[labels != 255] == 0)
-    np.testing.assert_allclose(found.metrics["b"].pixel_accuracy, expected)
+    np.testing.assert_allclose(found.metrics["b"]["pixel_accuracy"], expected)
     assert list(found.columns) == ["image", "truth", "a", "b"]
     for number, (image, mask) in enumerate(pairs[:2]):
         np.testing.assert_array_equal(found.columns["image"][number], image)

@@ -10,12 +10,14 @@ from small_records import INFO, example, examples, write_classic_records, write_
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation import ConfusionMatrix
+from tf_image_segmentation.evaluation.boundary_f1 import BoundaryF1
 from tf_image_segmentation.evaluation.evaluate import evaluate, predictions
 from tf_image_segmentation.inference.crf import CrfParameters
 from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.predict import predict_labels
 from tf_image_segmentation.models import Network, fcn_32s
 from tf_image_segmentation.models.registry import MODELS
+from tf_image_segmentation.registry import Part
 from tf_image_segmentation.tfrecords import open_records
 
 COUNT = 5
@@ -46,6 +48,13 @@ class Copycat:
 
     def __call__(self, images):
         return -tf.abs(images[..., :1] - [0.0, 100.0, 200.0])
+
+
+class Shifted(Copycat):
+    """Sees everything three rows below where it is."""
+
+    def __call__(self, images):
+        return super().__call__(tf.roll(images, 3, axis=1))
 
 
 class Unsure(Copycat):
@@ -155,6 +164,33 @@ def test_workers_count_every_image_once(records, workers):
         image_id for image_id, *_ in predictions(Copycat(), records)
     )
     assert max(map(len, seen)) - min(map(len, seen)) <= 1
+
+
+def test_metrics_that_need_images_see_them_all_and_workers_add_up(records, pairs):
+    metrics = [Part("boundary_f1", {"tolerance": 2})]
+    expected = BoundaryF1(3, 255, tolerance=2)
+    for (_, mask), prediction in zip(pairs, predictions(Shifted(), records), strict=True):
+        expected.update(mask, prediction.labels)
+    whole = evaluate(Shifted(), records, 255, metrics=metrics)
+    np.testing.assert_array_equal(whole.results(metrics)["boundary_f1"], expected.result())
+    shares = [
+        evaluate(Shifted(), records, 255, worker=w, workers=2, metrics=metrics).images[
+            "boundary_f1"
+        ]
+        for w in range(2)
+    ]
+    np.testing.assert_array_equal(sum(share.counts for share in shares), expected.counts)
+
+
+def test_metrics_that_need_images_are_measured_before_and_after_the_crf(records):
+    metrics = [Part("boundary_f1")]
+    options = PredictionOptions(crf=CrfParameters(iterations=2))
+    found = evaluate(Unsure(), records, 255, options, metrics=metrics)
+    for results, labels in ((found.results, "labels"), (found.refined_results, "refined")):
+        expected = BoundaryF1(3, 255)
+        for prediction in predictions(Unsure(), records, options):
+            expected.update(prediction.mask, getattr(prediction, labels))
+        np.testing.assert_array_equal(results(metrics)["boundary_f1"], expected.result())
 
 
 @pytest.mark.parametrize("crf_workers", [1, 2])

@@ -14,6 +14,8 @@ from small_records import INFO
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.evaluate import Prediction
+from tf_image_segmentation.evaluation.metrics import compute_metrics
+from tf_image_segmentation.registry import Part
 from tf_image_segmentation.reports.evaluation_page import HtmlReport
 
 HOSTILE = '<b>&"'
@@ -274,3 +276,22 @@ def test_without_labeled_pixels_there_is_no_page(tmp_path):
     with pytest.raises(DataError, match=r"no labeled pixels were counted \(25 had the ignore"):
         write_report(tmp_path / "report.html", [blank])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_further_metrics_stand_in_summary_and_classes(tmp_path):
+    found = predictions(3, crf=True)
+    evaluation = evaluation_of(found)
+    report = HtmlReport(tmp_path / "page.html", FACTS, INFO, 2, [Part("dice"), Part("precision")])
+    for prediction in found:
+        report.observe(prediction)
+    report.write(evaluation)
+    page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
+    before, after = (
+        compute_metrics([Part("dice"), Part("precision")], matrix)
+        for matrix in (evaluation.matrix, evaluation.refined)
+    )
+    for text in (f"{100 * np.mean(each['dice']):.2f}" for each in (before, after)):
+        assert text in page.text
+    assert "mean dice" in page.text
+    for value in (*after["dice"], *after["precision"]):
+        assert f"{100 * value:.2f}" in page.text

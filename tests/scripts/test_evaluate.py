@@ -288,9 +288,39 @@ def test_views_and_crf_reach_the_prediction(
     assert found["crf"] == ["bilateral_sxy=5", "iterations=2"]
 
 
+def test_metrics_are_chosen_by_name_built_in_or_the_users_own(
+    evaluate, checkpoint, records, tmp_path, capsys
+):
+    plugin = tmp_path / "kappa.py"
+    plugin.write_text(
+        "from tf_image_segmentation.evaluation import register_metric\n"
+        "@register_metric\n"
+        "def labeled_share(confusion):\n"
+        "    total = confusion.matrix.sum()\n"
+        "    return total / (total + confusion.ignored_pixels)\n"
+    )
+    chosen = ["dice", "labeled_share", '{name = "boundary_f1", tolerance = 3}']
+    arguments = ["--checkpoint", checkpoint, "--tfrecords", records, "--output-dir", tmp_path]
+    assert not evaluate(*arguments, "--plugins", plugin, "--metrics", *chosen)
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    counts, metrics = np.array(found["confusion_matrix"]), found["metrics"]
+    dice = 2 * np.diag(counts) / (counts.sum(axis=0) + counts.sum(axis=1))
+    np.testing.assert_allclose(metrics["per_class_dice"], dice)
+    assert metrics["mean_dice"] == pytest.approx(dice.mean())
+    ignored = metrics["ignored_pixels"]
+    assert metrics["labeled_share"] == pytest.approx(counts.sum() / (counts.sum() + ignored))
+    assert 0 <= metrics["mean_boundary_f1"] <= 1 and len(metrics["per_class_boundary_f1"]) == 3
+    assert "mean_iou" in metrics  # is always there
+    printed = capsys.readouterr().out
+    for shown in ("mean dice", "labeled share", "boundary F1", f"{100 * dice.mean():.2f}"):
+        assert shown in printed
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--metrics", "kappa"], "unknown metric 'kappa'; choose from"),
+        (["--metrics", "{name"], "--metrics: {name is no TOML value"),
         (["--crf", "sigma=3"], "--crf sigma=3: no such parameter; there are"),
         (["--crf", "iterations=many"], "'many' is not a number; write iterations=3"),
         (["--crf", "bilateral_sxy=nan"], "bilateral_sxy must be from 0.01 to 10000, got nan"),

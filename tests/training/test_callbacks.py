@@ -67,6 +67,23 @@ def test_a_callback_is_told_everything_in_order(config, recorder):
     ]
 
 
+def test_the_metrics_of_the_recipe_are_validated(make_config_in, tmp_path):
+    chosen = ["dice", {"name": "boundary_f1", "tolerance": 2}]
+    config, recorder = make_config_in(tmp_path)(steps=1, metrics=chosen), Recorder()
+    run_quietly(config, callbacks=[recorder])
+    network = Network.from_checkpoint(config.run_dir / "model" / "last")
+    records, parts = open_records(config.tfrecords, "val"), config.recipe.metrics
+    expected = evaluate(network, records, 255, metrics=parts).results(parts)
+    assert list(recorder.values) == [
+        "val_loss",
+        "val_mean_iou",
+        "val_mean_dice",
+        "val_mean_boundary_f1",
+    ]
+    for name in ("dice", "boundary_f1"):
+        assert recorder.values[f"val_mean_{name}"] == pytest.approx(np.nanmean(expected[name]))
+
+
 def test_validation_loss_is_the_mean_over_all_labeled_pixels(config, recorder):
     network = Network.from_checkpoint(config.run_dir / "model" / "last")
     losses = []

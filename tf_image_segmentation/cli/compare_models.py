@@ -6,7 +6,9 @@ from pathlib import Path
 
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.cli.options import (
+    add_metrics_option,
     add_prediction_options,
+    chosen_metrics,
     chosen_prediction,
 )
 
@@ -20,6 +22,7 @@ def main() -> None:
     add("--split", default="val", help="split of a folder of records")
     add("--dataset", help="registered dataset, for records without a manifest")
     add_prediction_options(parser)
+    add_metrics_option(parser)
     add("--picture", type=Path, metavar="FILE.png", help="image, truth and predictions in rows")
     add("--num-images", type=int, default=8, help="rows of the picture")
     args = parser.parse_args()
@@ -33,7 +36,7 @@ def main() -> None:
     from tf_image_segmentation.models.network import Network
     from tf_image_segmentation.tfrecords.reader import open_records
 
-    options = chosen_prediction(args)
+    options, metrics = chosen_prediction(args), chosen_metrics(args)
     records = open_records(args.tfrecords, args.split)
     info = records.described_as(args.dataset)
     networks = {}
@@ -45,7 +48,7 @@ def main() -> None:
         name = network.model_name
         networks[name if name not in networks else f"{name} ({checkpoint})"] = network
     num_images = 0 if args.picture is None else args.num_images
-    comparison = compare(networks, records, info, options, num_images)
+    comparison = compare(networks, records, info, options, num_images, metrics)
     Console(highlight=False, markup=False).print(summary_table(comparison.metrics))
     if args.picture is not None:
         Image.fromarray(comparison.picture()).save(args.picture)

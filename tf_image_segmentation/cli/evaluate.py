@@ -8,7 +8,7 @@ accuracy of each class. With --output-dir it also writes metrics.json and confus
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.cli.options import (
     add_checkpoint_options,
+    add_metrics_option,
     add_prediction_options,
+    chosen_metrics,
     chosen_prediction,
     prediction_facts,
 )
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.options import PredictionOptions
+from tf_image_segmentation.registry import Part
 from tf_image_segmentation.training.run_files import CONFIG_FILE, read_config
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help should not wait for it
@@ -37,6 +40,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--tfrecords", required=True, help="records: a folder, a file or a glob")
     add("--split", default="val", help="split of a folder of records")
     add_prediction_options(parser)
+    add_metrics_option(parser)
     add("--dataset", help="registered dataset, for records without a manifest")
     add("--output-dir", type=Path, help="folder for metrics.json and confusion_matrix.png")
     add(
@@ -67,7 +71,7 @@ def main() -> None:
 
     if args.output_dir is not None and args.output_dir.exists() and not args.output_dir.is_dir():
         raise DataError(f"{args.output_dir}: is a file; name a folder with --output-dir")
-    options = chosen_prediction(args)
+    options, metrics = chosen_prediction(args), chosen_metrics(args)
     records = open_records(args.tfrecords, args.split)
     info = records.described_as(args.dataset)
     network = Network.from_checkpoint(args.checkpoint, args.model)
@@ -83,20 +87,28 @@ def main() -> None:
         "images": records.num_examples,
         **prediction_facts(args, options),
     }
-    page = chosen_report(args, facts, info, options)
+    page = chosen_report(args, facts, info, options, metrics)
     observe = None if page is None else page.observe
     evaluation = evaluate(
-        network, records, info.ignore_label, options, progress=True, observe=observe
+        network,
+        records,
+        info.ignore_label,
+        options,
+        progress=True,
+        observe=observe,
+        metrics=metrics,
     )
     matrix, name = evaluation.refined, network.model_name
-    rows = {name: evaluation.matrix.metrics()}
+    results = evaluation.refined_results(metrics)
+    rows = {name: evaluation.results(metrics)}
     if options.crf is not None:
-        facts["metrics_without_crf"] = rows[name].to_json()
-        rows[f"{name} + CRF"] = matrix.metrics()
-    summary.print_report(rows, info.class_names)
+        facts["metrics_without_crf"] = summary.metrics_to_json(evaluation.matrix, rows[name])
+        rows[f"{name} + CRF"] = results
+    summary.print_report(rows, matrix, info.class_names)
     if args.output_dir is not None:
         args.output_dir.mkdir(parents=True, exist_ok=True)
-        summary.save_metrics(args.output_dir / "metrics.json", matrix, info.class_names, **facts)
+        path = args.output_dir / "metrics.json"
+        summary.save_metrics(path, matrix, results, info.class_names, **facts)
         figure = summary.confusion_figure(matrix, info.class_names)
         figure.savefig(args.output_dir / "confusion_matrix.png")
         print(f"wrote {args.output_dir}/metrics.json and confusion_matrix.png")
@@ -110,6 +122,7 @@ def chosen_report(
     facts: Mapping[str, Any],
     info: DatasetInfo,
     options: PredictionOptions,
+    metrics: Sequence[Part],
 ) -> HtmlReport | None:
     """Returns the report that shall observe the evaluation, or None.
 
@@ -118,6 +131,7 @@ def chosen_report(
         facts: model, checkpoint, split, number of images and options, as JSON types.
         info: the dataset.
         options: how images are predicted.
+        metrics: what the page shows beside IoU and accuracies.
 
     Raises:
         DataError: an option makes no sense, the page cannot be written, or the ``config.json`` of
@@ -138,7 +152,7 @@ def chosen_report(
     page_facts = ReportFacts(
         facts["model"], facts["checkpoint"], facts["split"], facts["images"], environment(), tables
     )
-    return HtmlReport(args.report, page_facts, info, args.report_images)
+    return HtmlReport(args.report, page_facts, info, args.report_images, metrics)
 
 
 def run_of(checkpoint: Path) -> Path | None:

@@ -11,6 +11,8 @@ from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.crf import CrfParameters, check_installed
 from tf_image_segmentation.inference.options import FITS, OVERLAP, WINDOW, PredictionOptions
+from tf_image_segmentation.registry import Part
+from tf_image_segmentation.structs import parse_toml_value
 
 _CRF_FIELDS = {field.name: getattr(CrfParameters(), field.name) for field in fields(CrfParameters)}
 
@@ -55,6 +57,33 @@ def add_prediction_options(parser: argparse.ArgumentParser) -> None:
         + " ".join(f"{name}={value:g}" for name, value in _CRF_FIELDS.items()),
     )
     add("--workers", type=int, default=os.cpu_count(), help="processes of the dense CRF")
+
+
+def add_metrics_option(parser: argparse.ArgumentParser) -> None:
+    """Adds --metrics."""
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        metavar="NAME",
+        help="what to compute, such as mean_iou dice boundary_f1, or with arguments: "
+        "'{name=\"boundary_f1\", tolerance=2}'; None gives accuracies and IoU",
+    )
+
+
+def chosen_metrics(args: argparse.Namespace) -> tuple[Part, ...]:
+    """Returns what --metrics says, the default list where it was not given.
+
+    Raises:
+        DataError: there is no such metric, or its arguments are wrong.
+    """
+    from tf_image_segmentation.evaluation.metrics import DEFAULT_METRICS, parse_metrics
+
+    if args.metrics is None:
+        return DEFAULT_METRICS
+    return parse_metrics(
+        parse_toml_value(value, "--metrics") if value.startswith("{") else value
+        for value in args.metrics
+    )
 
 
 def chosen_prediction(args: argparse.Namespace) -> PredictionOptions:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from tf_image_segmentation.datasets.info import DatasetInfo
-from tf_image_segmentation.evaluation.confusion_matrix import Metrics
 from tf_image_segmentation.evaluation.evaluate import Prediction, evaluate
+from tf_image_segmentation.evaluation.metrics import DEFAULT_METRICS, Results
 from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.visualization import colorize, side_by_side
 from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.registry import Part
 from tf_image_segmentation.tfrecords.reader import Records
 
 
 class Comparison(NamedTuple):
     """The metrics of each network by its name, and columns of pictures by their titles."""
 
-    metrics: dict[str, Metrics]
+    metrics: dict[str, Results]
     columns: dict[str, list[np.ndarray]]
 
     def picture(self) -> np.ndarray:
@@ -38,6 +39,7 @@ def compare(
     info: DatasetInfo,
     options: PredictionOptions | None = None,
     num_images: int = 0,
+    metrics: Sequence[Part] = DEFAULT_METRICS,
 ) -> Comparison:
     """Evaluates each network on all records.
 
@@ -47,11 +49,12 @@ def compare(
         info: the dataset.
         options: how images are predicted; None for the defaults.
         num_images: of how many images, the first ones, pictures are kept.
+        metrics: what to compute.
 
     Raises:
         DataError: as `evaluate`.
     """
-    metrics: dict[str, Metrics] = {}
+    results: dict[str, Results] = {}
     columns: dict[str, list[np.ndarray]] = {}
     for name, network in networks.items():
         shown: list[Prediction] = []
@@ -60,10 +63,12 @@ def compare(
             if len(shown) < num_images:
                 shown.append(prediction)
 
-        evaluation = evaluate(network, records, info.ignore_label, options, True, observe=keep)
-        metrics[name] = evaluation.refined.metrics()
+        evaluation = evaluate(
+            network, records, info.ignore_label, options, True, observe=keep, metrics=metrics
+        )
+        results[name] = evaluation.refined_results(metrics)
         if not columns:
             columns["image"] = [prediction.image for prediction in shown]
             columns["truth"] = [colorize(prediction.mask, info.palette) for prediction in shown]
         columns[name] = [colorize(prediction.refined, info.palette) for prediction in shown]
-    return Comparison(metrics, columns)
+    return Comparison(results, columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +10,12 @@ from tqdm import tqdm
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
+from tf_image_segmentation.evaluation.metrics import ImageMetric, compute_metrics, image_metrics
 from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.predict import join_blocks
 from tf_image_segmentation.inference.stream import Item, predict_each
 from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.registry import Part
 from tf_image_segmentation.tfrecords.reader import Records
 
 
@@ -36,10 +38,27 @@ class Prediction(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """The counts before and after the dense CRF; without one, the same object twice."""
+    """The counts before and after the dense CRF; without one, the same objects twice.
+
+    Attributes:
+        matrix: confusion matrix of the predictions.
+        refined: confusion matrix after the CRF.
+        images: counts of the metrics that need images, by name.
+        refined_images: those after the CRF.
+    """
 
     matrix: ConfusionMatrix
     refined: ConfusionMatrix
+    images: Mapping[str, ImageMetric] = {}
+    refined_images: Mapping[str, ImageMetric] = {}
+
+    def results(self, parts: Sequence[Part]) -> dict[str, float | np.ndarray]:
+        """Returns the metrics before the CRF, see `compute_metrics`."""
+        return compute_metrics(parts, self.matrix, self.images)
+
+    def refined_results(self, parts: Sequence[Part]) -> dict[str, float | np.ndarray]:
+        """Returns the metrics after the CRF."""
+        return compute_metrics(parts, self.refined, self.refined_images)
 
 
 def predictions(
@@ -76,6 +95,7 @@ def evaluate(
     worker: int = 0,
     workers: int = 1,
     observe: Callable[[Prediction], None] | None = None,
+    metrics: Sequence[Part] = (),
 ) -> Evaluation:
     """Counts the predictions for every example of ``records``.
 
@@ -89,15 +109,18 @@ def evaluate(
         worker: of several workers, the one that asks; it counts its share of the examples.
         workers: how many there are; the sum of their matrices counts every example once.
         observe: called with each prediction, once its mask is known to fit.
+        metrics: what is to be computed; those that need images are counted, too.
 
     Raises:
         DataError: a record is damaged, memory runs out, or a mask holds an id that the network has
             no class for; the message has the file or the image.
     """
     matrix = ConfusionMatrix(network.num_classes, ignore_label)
-    refined = matrix
+    images = image_metrics(metrics, network.num_classes, ignore_label)
+    refined, refined_images = matrix, images
     if options is not None and options.crf is not None:
         refined = ConfusionMatrix(network.num_classes, ignore_label)
+        refined_images = image_metrics(metrics, network.num_classes, ignore_label)
     for prediction in predictions(network, records, options, progress, worker, workers):
         try:
             matrix.update(prediction.mask, prediction.labels)
@@ -106,8 +129,12 @@ def evaluate(
                 f"{records.files[0].parent}: image {prediction.image_id}: {error}; evaluate a "
                 "model of this dataset's classes, or convert the dataset again"
             ) from error
+        for metric in images.values():
+            metric.update(prediction.mask, prediction.labels)
         if refined is not matrix:
             refined.update(prediction.mask, prediction.refined)
+            for metric in refined_images.values():
+                metric.update(prediction.mask, prediction.refined)
         if observe is not None:
             observe(prediction)
-    return Evaluation(matrix, refined)
+    return Evaluation(matrix, refined, images, refined_images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,24 @@ from rich.console import Console
 from rich.table import Table
 
 from tf_image_segmentation.atomic import write_text
-from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
+from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
+from tf_image_segmentation.evaluation.metrics import Results, by_class, results_to_json, scalars
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_SUMMARY = (
-    ("pixel accuracy", "pixel_accuracy"),
-    ("mean pixel accuracy", "mean_pixel_accuracy"),
-    ("mean IoU", "mean_iou"),
-    ("f.w. IoU", "frequency_weighted_iou"),
-)
+_TITLES = {
+    "mean_iou": "mean IoU",
+    "frequency_weighted_iou": "f.w. IoU",
+    "iou": "IoU",
+    "boundary_f1": "boundary F1",
+    "mean_boundary_f1": "mean boundary F1",
+}
+
+
+def title(name: str) -> str:
+    """Returns what tables call a metric."""
+    return _TITLES.get(name, name.replace("_", " "))
 
 
 def percent(fraction: float) -> str:
@@ -29,39 +37,50 @@ def percent(fraction: float) -> str:
     return "-" if np.isnan(fraction) else f"{100 * fraction:.2f}"
 
 
-def summary_table(rows: dict[str, Metrics]) -> Table:
-    """Returns a table with one row of data-set-wide metrics (percent) for each name."""
+def summary_table(rows: Mapping[str, Results]) -> Table:
+    """Returns a table with one row of dataset-wide metrics (percent) for each name."""
     table = Table(title="percent")
     table.add_column("")
-    for title, _ in _SUMMARY:
-        table.add_column(title, justify="right")
-    for name, metrics in rows.items():
-        table.add_row(name, *(percent(metrics[key]) for _, key in _SUMMARY))
+    columns = dict.fromkeys(key for results in rows.values() for key in scalars(results))
+    for key in columns:
+        table.add_column(title(key), justify="right")
+    for name, results in rows.items():
+        values = scalars(results)
+        table.add_row(name, *(percent(values[key]) for key in columns))
     return table
 
 
-def class_table(metrics: Metrics, class_names: tuple[str, ...]) -> Table:
-    """Returns a table with IoU and accuracy (percent) of each class."""
+def class_table(results: Results, class_names: Sequence[str]) -> Table:
+    """Returns a table with the metrics (percent) of each class."""
     table = Table(title="percent by class")
     table.add_column("class")
-    table.add_column("IoU", justify="right")
-    table.add_column("accuracy", justify="right")
-    for name, iou, accuracy in zip(
-        class_names, metrics.per_class_iou, metrics.per_class_accuracy, strict=True
-    ):
-        table.add_row(name, percent(iou), percent(accuracy))
+    columns = by_class(results)
+    for key in columns:
+        table.add_column(title(key), justify="right")
+    for name, *values in zip(class_names, *columns.values(), strict=True):
+        table.add_row(name, *map(percent, values))
     return table
 
 
-def print_report(rows: dict[str, Metrics], class_names: tuple[str, ...]) -> None:
-    """Prints the classes of the last row, all rows, and what the figures were counted over."""
+def print_report(
+    rows: Mapping[str, Results], matrix: ConfusionMatrix, class_names: Sequence[str]
+) -> None:
+    """Prints the classes of the last row, all rows, and what the figures were counted over.
+
+    Args:
+        rows: results of `compute_metrics` by name.
+        matrix: counts of the last row.
+        class_names: of the dataset.
+    """
     console = Console(highlight=False, markup=False)  # class names are no markup
-    *_, metrics = rows.values()
-    console.print(class_table(metrics, class_names))
+    *_, results = rows.values()
+    if by_class(results):
+        console.print(class_table(results, class_names))
     console.print(summary_table(rows))
+    counted = matrix.metrics()
     console.print(
-        f"mean IoU over {metrics.classes_in_mean_iou} of {len(class_names)} classes, "
-        f"{metrics.pixels:,} labeled pixels, {metrics.ignored_pixels:,} ignored"
+        f"mean IoU over {counted.classes_in_mean_iou} of {len(class_names)} classes, "
+        f"{counted.pixels:,} labeled pixels, {counted.ignored_pixels:,} ignored"
     )
 
 
@@ -90,13 +109,22 @@ def confusion_figure(matrix: ConfusionMatrix, class_names: tuple[str, ...]) -> F
     return figure
 
 
+def metrics_to_json(matrix: ConfusionMatrix, results: Results) -> dict[str, Any]:
+    """Returns the metrics that every file has, and those of ``results``, as JSON types."""
+    return {**matrix.metrics().to_json(), **results_to_json(results)}
+
+
 def save_metrics(
-    path: Path, matrix: ConfusionMatrix, class_names: tuple[str, ...], **facts: Any
+    path: Path,
+    matrix: ConfusionMatrix,
+    results: Results,
+    class_names: Sequence[str],
+    **facts: Any,
 ) -> None:
     """Writes metrics, confusion matrix and ``facts`` (checkpoint, records ...) as JSON."""
     fields = {
         **facts,
-        "metrics": matrix.metrics().to_json(),
+        "metrics": metrics_to_json(matrix, results),
         "class_names": list(class_names),
         "confusion_matrix": matrix.matrix.tolist(),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.evaluation.boundary import Trimap, boundary_distance
 from tf_image_segmentation.evaluation.evaluate import Evaluation, Prediction
+from tf_image_segmentation.evaluation.metrics import DEFAULT_METRICS
+from tf_image_segmentation.registry import Part
 from tf_image_segmentation.reports import evaluation_sections as sections
 from tf_image_segmentation.reports.image_scores import ImageScores
 from tf_image_segmentation.reports.page_file import check_writable, render, write_page
@@ -52,16 +54,22 @@ class HtmlReport:
         facts: where the numbers come from.
         info: the dataset.
         num_shown: how many of the best and how many of the worst images are shown.
+        metrics: what is shown beside IoU and accuracies.
 
     Raises:
         DataError: the page cannot be written there.
     """
 
     def __init__(
-        self, path: Path, facts: ReportFacts, info: DatasetInfo, num_shown: int = 6
+        self,
+        path: Path,
+        facts: ReportFacts,
+        info: DatasetInfo,
+        num_shown: int = 6,
+        metrics: Sequence[Part] = DEFAULT_METRICS,
     ) -> None:
         check_writable(path)
-        self._path, self._facts, self._info = path, facts, info
+        self._path, self._facts, self._info, self._metrics = path, facts, info, metrics
         self._scores = ImageScores(info, num_shown)
         self._before, self._after = (
             Trimap(info.num_classes, info.ignore_label) for _ in ("before", "after")
@@ -90,6 +98,8 @@ class HtmlReport:
     def _render(self, evaluation: Evaluation) -> str:
         facts, info, refined = self._facts, self._info, evaluation.refined
         before = None if refined is evaluation.matrix else evaluation.matrix
+        results = evaluation.refined_results(self._metrics)
+        old = None if before is None else evaluation.results(self._metrics)
         best, worst = self._scores.shown()
         near, near_before = self._after.matrices(), self._before.matrices()
         values = {
@@ -99,9 +109,9 @@ class HtmlReport:
             "environment": sections.environment(facts.environment),
             "has_crf": before is not None,
             "hatching": HATCHING,
-            "summary": sections.summary(refined, before),
-            "comparison": sections.comparison(info.name, facts.split, facts.images),
-            "classes": sections.classes(refined, before, info),
+            "summary": sections.summary(refined, results, before, old),
+            "comparison": sections.comparison(info.name, facts.split, facts.images, results),
+            "classes": sections.classes(refined, results, before, info),
             "confusions": sections.confusions(refined, info.class_names),
             "boundaries": sections.boundaries(refined, near, before, near_before),
             "distribution": sections.distribution(self._scores),

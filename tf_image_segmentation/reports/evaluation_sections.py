@@ -10,20 +10,18 @@ import numpy as np
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix, Metrics
+from tf_image_segmentation.evaluation.metrics import Results, by_class, scalars
 from tf_image_segmentation.evaluation.published import published, why_not_published
-from tf_image_segmentation.evaluation.summary import percent
+from tf_image_segmentation.evaluation.summary import percent, title
 from tf_image_segmentation.reports import evaluation_figures as figures
 from tf_image_segmentation.reports.image_scores import ImageScores, ScoredImage
 from tf_image_segmentation.reports.pictures import Picture, css_color
 
 Fields = dict[str, Any]
 
-METRICS = {
-    "mean_iou": "mean IoU",
-    "mean_pixel_accuracy": "mean pixel accuracy",
-    "pixel_accuracy": "pixel accuracy",
-    "frequency_weighted_iou": "f.w. IoU",
-}
+# What each page shows, before further metrics.
+_SINGLE = ("mean_iou", "mean_pixel_accuracy", "pixel_accuracy", "frequency_weighted_iou")
+_BY_CLASS = ("iou", "accuracy")
 _NEAR_BOUNDARIES = ("pixel_accuracy", "mean_iou")
 _NUM_CONFUSIONS = 5
 
@@ -42,17 +40,28 @@ def _change(before: float, after: float) -> str:
     return "-" if np.isnan(after - before) else f"{100 * (after - before):+.2f}"
 
 
-def summary(matrix: ConfusionMatrix, before: ConfusionMatrix | None) -> Fields:
+def _all_scalars(matrix: ConfusionMatrix, results: Results) -> dict[str, float]:
+    metrics = matrix.metrics()
+    return {**{name: metrics[name] for name in _SINGLE}, **scalars(results)}
+
+
+def summary(
+    matrix: ConfusionMatrix,
+    results: Results,
+    before: ConfusionMatrix | None = None,
+    results_before: Results | None = None,
+) -> Fields:
     """Returns the metrics over all pixels, and what they were counted over."""
-    after, old = matrix.metrics(), None if before is None else before.metrics()
+    after, values = matrix.metrics(), _all_scalars(matrix, results)
+    old = None if before is None else _all_scalars(before, results_before or {})
     metrics = [
         {
-            "title": title,
-            "value": percent(after[name]),
+            "title": title(name),
+            "value": percent(value),
             "before": old and percent(old[name]),
-            "change": old and _change(old[name], after[name]),
+            "change": old and _change(old[name], value),
         }
-        for name, title in METRICS.items()
+        for name, value in values.items()
     ]
     return {
         "metrics": metrics,
@@ -63,25 +72,31 @@ def summary(matrix: ConfusionMatrix, before: ConfusionMatrix | None) -> Fields:
     }
 
 
-def comparison(dataset: str, split: str | None, images: int) -> Fields:
+def comparison(dataset: str, split: str | None, images: int, results: Results) -> Fields:
     """Returns the published results for the same images, or why there are none."""
+    names = dict.fromkeys([*_SINGLE, *scalars(results)])
     known = published(dataset, split, images)
     if known is None:
         return {"rows": [], "reason": why_not_published(dataset, split, images)}
     rows = [
-        {"model": row.model, "source": row.source, "values": [getattr(row, m) for m in METRICS]}
+        {
+            "model": row.model,
+            "source": row.source,
+            "values": [getattr(row, name, "-") for name in names],
+        }
         for row in known.rows
     ]
     return {"rows": rows, "set": known.name, "images": known.images}
 
 
 def classes(
-    matrix: ConfusionMatrix, before: ConfusionMatrix | None, info: DatasetInfo
+    matrix: ConfusionMatrix, results: Results, before: ConfusionMatrix | None, info: DatasetInfo
 ) -> list[Fields]:
-    """Returns a row for each class."""
+    """Returns a row for each class; ``others`` are metrics beside IoU and accuracy."""
     metrics = matrix.metrics()
     old = None if before is None else before.metrics().per_class_iou
     shares = matrix.matrix.sum(axis=1) / metrics.pixels
+    others = {name: v for name, v in by_class(results).items() if name not in _BY_CLASS}
     rows = []
     for label, name in enumerate(info.class_names):
         iou, accuracy = metrics.per_class_iou[label], metrics.per_class_accuracy[label]
@@ -94,6 +109,7 @@ def classes(
                 "iou": percent(iou),
                 "accuracy": percent(accuracy),
                 "bars": {"iou": _bar(iou), "accuracy": _bar(accuracy)},
+                "others": {title(key): percent(values[label]) for key, values in others.items()},
                 "before": None if old is None else percent(old[label]),
                 "change": None if old is None else _change(old[label], iou),
             }
@@ -177,7 +193,7 @@ def _curves(
     key: str, near: Mapping[str, Mapping[int, Metrics]], overall: Mapping[str, Metrics]
 ) -> Picture:
     values = {name: {r: m[key] for r, m in by_width.items()} for name, by_width in near.items()}
-    return figures.curves(METRICS[key], values, {name: m[key] for name, m in overall.items()})
+    return figures.curves(title(key), values, {name: m[key] for name, m in overall.items()})
 
 
 def _band(width: int | str, metrics: Mapping[str, Metrics], whole: ConfusionMatrix) -> Fields:
