@@ -5,7 +5,7 @@ from __future__ import annotations
 from tf_image_segmentation.models import MODELS
 
 _THIN_FCN = {"width_multiplier": 0.05, "fc6_kernel": 3, "dropout_keep_prob": 1.0}
-_THIN_RESNET = {"width_multiplier": 0.0625, "units": [1, 2, 2, 1], "freeze_batch_norm": False}
+_THIN_RESNET = {"width_multiplier": 0.125, "units": [1, 2, 2, 1], "freeze_batch_norm": False}
 THIN = {
     "fcn_32s": _THIN_FCN,
     "fcn_16s": _THIN_FCN,

@@ -20,7 +20,7 @@ from tf_image_segmentation.models import (
     resnet_v1_101_16s,
 )
 
-THIN = {"width_multiplier": 0.0625, "units": [1, 2, 2, 1]}
+THIN = {"width_multiplier": 0.125, "units": [1, 2, 2, 1]}
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ from tf_image_segmentation.models.vgg import RGB_MEAN
 
 _UNITS = {"resnet_v1_50": (3, 4, 6, 3), "resnet_v1_101": (3, 4, 23, 3)}
 _ROOT_CHANNELS = 64  # of conv1, and of the bottleneck of block1
+# On CPUs, oneDNN's gradients of a thinner network write beyond their memory (TensorFlow 2.21).
+_LEAST_WIDTH = 1 / 8
 
 
 def _conv2d_same(
@@ -95,7 +97,7 @@ def resnet_v1(
         name: "resnet_v1_50" or "resnet_v1_101", also the scope of the variables.
         output_stride: input pixels per position of the scores.
         units: residual units of each of the four blocks; None for those of ``name``.
-        width_multiplier: scales the channels of every layer but the last.
+        width_multiplier: scales the channels of every layer but the last, 1/8 or more.
         freeze_batch_norm: whether batch normalization uses its moving averages in training, too, as
             is best with a published checkpoint and few images in a batch.
         batch_norm_decay: of the moving averages.
@@ -103,7 +105,14 @@ def resnet_v1(
     Returns:
         The scores [batch, height / output_stride, width / output_stride, num_classes], and the
         outputs of the blocks by name: ``"resnet_v1_50/block1"``, ...
+
+    Raises:
+        ValueError: the network is too thin.
     """
+    if width_multiplier < _LEAST_WIDTH:
+        raise ValueError(
+            f"width_multiplier must be at least {_LEAST_WIDTH}, got {width_multiplier}"
+        )
     normalization = {
         "is_training": is_training and not freeze_batch_norm,
         "decay": batch_norm_decay,
