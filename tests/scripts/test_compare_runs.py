@@ -57,6 +57,14 @@ def test_tables_and_picture(compare: Compare, runs: list[Path]) -> None:
         assert picture.format == "PNG"
 
 
+def test_runs_of_several_seeds_are_one_row(compare: Compare, runs: list[Path]) -> None:
+    result = compare(*runs, "--group")
+    assert result.returncode == 0, result.stderr
+    row = "| `first/fcn_32s` | 2 | 0.5000 ± 0.0000 | 0.7500 ± 0.0000 |"
+    assert row in result.stdout.splitlines()
+    assert result.stdout.endswith("drew runs.png\n")
+
+
 def test_runs_of_the_same_settings(compare: Compare, runs: list[Path]) -> None:
     (runs[1] / "config.json").write_bytes((runs[0] / "config.json").read_bytes())
     assert "the runs have the same settings\n" in compare(*runs).stdout

@@ -26,7 +26,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 class Parser(argparse.ArgumentParser):
     """Also takes ``--plugins``, and loads these files before anything is looked up by name."""
 
-    def parse_args(self, *args: Any, **options: Any) -> Any:
+    def parse_known_args(self, *args: Any, **options: Any) -> Any:
         """Parses the command line and loads the plugins that it names."""
         self.add_argument(
             "--plugins",
@@ -37,11 +37,11 @@ class Parser(argparse.ArgumentParser):
             metavar="FILE.py",
             help="files that register models, losses, augmentations, metrics or datasets of yours",
         )
-        arguments = super().parse_args(*args, **options)
+        arguments, others = super().parse_known_args(*args, **options)
         if any(_mentions_tensorflow(path) for path in arguments.plugins):
             load_tensorflow()
         load_plugins(arguments.plugins)
-        return arguments
+        return arguments, others
 
 
 def _mentions_tensorflow(plugin: Path) -> bool:

@@ -18,12 +18,19 @@ def main() -> None:
     add("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs, such as runs/fcn_32s")
     add("--picture", type=Path, default="runs.png", metavar="FILE.png", help="the curves")
     add("--smoothing", type=int, default=50, metavar="STEPS", help="of the loss; 1 for none")
+    add(
+        "--group",
+        action="store_true",
+        help="a row for the runs that differ only in the seed: mean and standard deviation of the "
+        "last validations",
+    )
     args = parser.parse_args()
 
     from rich.console import Console
 
     from tf_image_segmentation.errors import DataError
     from tf_image_segmentation.reports import run_comparison as run_report
+    from tf_image_segmentation.reports.run_groups import group_by_seed, markdown_table, save_curves
     from tf_image_segmentation.training.run_files import read_runs
 
     if args.smoothing < 1:
@@ -32,6 +39,11 @@ def main() -> None:
     console = Console(highlight=False, markup=False)  # names of folders are no markup
     if len(runs) > 1:
         console.print(run_report.difference_table(runs) or "the runs have the same settings")
-    console.print(run_report.summary_table(runs, args.smoothing))
-    run_report.save_picture(runs, args.picture, args.smoothing)
+    if args.group:
+        groups = group_by_seed(runs)
+        print(markdown_table(groups))
+        save_curves(groups, args.picture, args.smoothing)
+    else:
+        console.print(run_report.summary_table(runs, args.smoothing))
+        run_report.save_picture(runs, args.picture, args.smoothing)
     print(f"drew {args.picture}")

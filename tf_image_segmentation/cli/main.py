@@ -26,6 +26,7 @@ COMMANDS = (
     "make_shapes",
     "predict",
     "reproduce_camvid",
+    "study",
     "train",
     "train_fcn16s",
     "train_fcn32s",
