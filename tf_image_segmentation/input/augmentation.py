@@ -10,12 +10,17 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.input.augmentations import AUGMENTATIONS, IGNORED, ImageAndMask
+from tf_image_segmentation.input.augmentations import (
+    AUGMENTATIONS,
+    IGNORED,
+    ImageAndMask,
+    reads_labels,
+)
 from tf_image_segmentation.input.crop import crop_or_pad
 from tf_image_segmentation.input.seeds import split_seed
 from tf_image_segmentation.registry import Part
@@ -47,20 +52,28 @@ def make_augmentation(
     """
     parsed = [p if isinstance(p, Part) else Part.parse(p, AUGMENTATIONS.kind) for p in parts]
     context = {"image_fill": image_fill, "crop_size": crop_size}
-    operations = tuple((part.name, _bind(part, context)) for part in parsed)
+    operations = tuple(_bind(part, context) for part in parsed)
     augmentation = Augmentation(operations, crop_size, image_fill, mask_fill)
     with tf.device("CPU:0"):
         augmentation(tf.zeros([*crop_size, 3]), tf.zeros(crop_size, tf.uint8), tf.constant([0, 0]))
     return augmentation
 
 
-def _bind(part: Part, context: Mapping[str, Any]) -> Callable[..., Any]:
+class _Step(NamedTuple):
+    """An op with its arguments."""
+
+    name: str
+    function: Callable[..., Any]
+    reads_labels: bool
+
+
+def _bind(part: Part, context: Mapping[str, Any]) -> _Step:
     """Returns the op with its arguments and those of ``context`` that it has a parameter for."""
-    wanted = [
-        name for name in context if name in inspect.signature(AUGMENTATIONS[part.name]).parameters
-    ]
+    function = AUGMENTATIONS[part.name]
+    wanted = [name for name in context if name in inspect.signature(function).parameters]
     bound = AUGMENTATIONS.bind(part, "image", "mask", "seed", *wanted)
-    return partial(bound, **{name: context[name] for name in wanted})
+    bound = partial(bound, **{name: context[name] for name in wanted})
+    return _Step(part.name, bound, reads_labels(function))
 
 
 @dataclass(frozen=True)
@@ -68,13 +81,13 @@ class Augmentation:
     """A chain of ops and the crop; made by `make_augmentation`.
 
     Attributes:
-        operations: name and function of each op.
+        operations: the ops with their arguments, in order.
         crop_size: height and width of the result.
         image_fill: color of padding, RGB in 0..255.
         mask_fill: label of padding and of ignored pixels.
     """
 
-    operations: tuple[tuple[str, Callable[..., Any]], ...]
+    operations: tuple[_Step, ...]
     crop_size: tuple[int, int]
     image_fill: tuple[float, float, float]
     mask_fill: int
@@ -93,23 +106,29 @@ class Augmentation:
         crop_seed = seeds.pop(_CROP_SEED)
         mask = tf.convert_to_tensor(mask)
         dtype = tf.int32 if self.mask_fill < 0 else mask.dtype
-        image, mask = tf.cast(image, tf.float32), tf.cast(mask, tf.int32)
-        mask = tf.where(mask == self.mask_fill, IGNORED, mask)
-        for (name, operation), op_seed in zip(self.operations, seeds, strict=False):
-            image, mask = _checked(name, operation(image, mask, op_seed))
-        image, mask = crop_or_pad(image, mask, crop_seed, self.crop_size, self.image_fill)
-        return image, tf.cast(tf.where(mask < 0, self.mask_fill, mask), dtype)
+        image, mask = tf.cast(image, tf.float32), tf.cast(mask, dtype)
+        ignored = self.mask_fill  # the label of ignored pixels at present
+        for step, step_seed in zip(self.operations, seeds, strict=False):
+            if step.reads_labels and ignored != IGNORED:
+                mask = tf.cast(mask, tf.int32)
+                mask = tf.where(mask == ignored, IGNORED, mask)
+                ignored = IGNORED
+            image, mask = _checked(step.name, step.function(image, mask, step_seed), mask.dtype)
+        image, mask = crop_or_pad(image, mask, crop_seed, self.crop_size, self.image_fill, ignored)
+        if ignored != self.mask_fill:
+            mask = tf.cast(tf.where(mask < 0, self.mask_fill, mask), dtype)
+        return image, mask
 
 
-def _checked(name: str, result: Any) -> ImageAndMask:
+def _checked(name: str, result: Any, mask_dtype: tf.DType) -> ImageAndMask:
     if isinstance(result, (tuple, list)) and len(result) == 2:
         image, mask = map(tf.convert_to_tensor, result)
         expected = mask.shape.concatenate([3])
         fits = mask.shape.rank == 2 and image.shape.is_compatible_with(expected)
-        if fits and (image.dtype, mask.dtype) == (tf.float32, tf.int32):
+        if fits and (image.dtype, mask.dtype) == (tf.float32, mask_dtype):
             return image, mask
         result = f"{image.dtype.name} {image.shape} and {mask.dtype.name} {mask.shape}"
     raise DataError(
         f"augmentation {name!r} must return an image, float32 [height, width, 3], and its mask, "
-        f"int32 [height, width]; got {result}"
+        f"{mask_dtype.name} [height, width]; got {result}"
     )

@@ -28,22 +28,34 @@ F = TypeVar("F", bound=Operation)
 IGNORED = -1
 """Label of ignored pixels inside augmentation."""
 
+_READS_LABELS = "_reads_labels"
+
 AUGMENTATIONS: Registry[Operation] = Registry("augmentation", "tf_image_segmentation.input")
 
 
-def register_augmentation(function: F | None = None, *, name: str | None = None) -> Any:
+def register_augmentation(
+    function: F | None = None, *, name: str | None = None, reads_labels: bool = True
+) -> Any:
     """Registers the decorated op; use as ``@register_augmentation`` or with ``(name=...)``.
 
     Args:
         function: the op, see above.
         name: what a recipe calls it; the function's name unless given.
+        reads_labels: False promises that the op only moves the pixels of the mask, whatever their
+            integer type and labels, and brings in no new ones: the mask need not be converted.
 
     Raises:
         DataError: another module has registered an augmentation of that name.
     """
 
     def add(decorated: F) -> F:
+        setattr(decorated, _READS_LABELS, reads_labels)
         AUGMENTATIONS.add(name or decorated.__name__, decorated, decorated.__module__)
         return decorated
 
     return add if function is None else add(function)
+
+
+def reads_labels(function: Operation) -> bool:
+    """Returns whether the mask must be int32 with -1 where ignored; see `register_augmentation`."""
+    return getattr(function, _READS_LABELS, True)

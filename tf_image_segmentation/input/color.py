@@ -28,7 +28,7 @@ _ORDERS = {
 }
 
 
-@register_augmentation
+@register_augmentation(reads_labels=False)
 def color(image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor, mode: str = "full") -> ImageAndMask:
     """Changes brightness, saturation, hue and contrast in one of four orders.
 
@@ -65,7 +65,7 @@ def color(image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor, mode: str = "full"
     return tf.switch_case(chosen, branches), mask
 
 
-@register_augmentation
+@register_augmentation(reads_labels=False)
 def noise(
     image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor, deviation: Sequence[float] = (0.0, 10.0)
 ) -> ImageAndMask:
@@ -87,7 +87,7 @@ def noise(
     return tf.clip_by_value(image + strength * added, 0.0, 255.0), mask
 
 
-@register_augmentation
+@register_augmentation(reads_labels=False)
 def blur(
     image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor, sigma: Sequence[float] = (0.0, 1.5)
 ) -> ImageAndMask:

@@ -17,15 +17,17 @@ def crop_or_pad(
     seed: tf.Tensor,
     crop_size: Sequence[int],
     image_fill: Sequence[float],
+    mask_fill: int = IGNORED,
 ) -> ImageAndMask:
     """Brings both to ``crop_size``: crops at random where larger, pads where smaller.
 
     Args:
         image: float [height, width, 3]; what stays of it keeps its values.
-        mask: int32 [height, width]; -1 in the padding, so that it is never learned from.
+        mask: integer [height, width].
         seed: int32 [2].
         crop_size: height and width of the result.
         image_fill: color of padding; the model's ``pad_value`` makes it zero for the network.
+        mask_fill: label of padding, that of ignored pixels, so that it is never learned from.
     """
     target, found = tf.constant(crop_size, tf.int32), tf.shape(mask)
     missing = tf.maximum(target - found, 0)
@@ -35,7 +37,7 @@ def crop_or_pad(
     begin = _random_offset(crop_seed, tf.maximum(found - target, 0))
     image, mask = _window(image, mask, begin, tf.minimum(found, target))
     paddings = tf.stack([before, missing - before], axis=1)
-    mask = tf.pad(mask, paddings, constant_values=IGNORED)
+    mask = tf.pad(mask, paddings, constant_values=tf.cast(mask_fill, mask.dtype))
     image = _pad_with_color(image, paddings, tf.constant(image_fill, image.dtype))
     return tf.ensure_shape(image, [*crop_size, 3]), tf.ensure_shape(mask, crop_size)
 

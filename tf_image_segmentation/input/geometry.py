@@ -14,7 +14,7 @@ from tf_image_segmentation.registry import choose
 _FLIP_AXES = {"horizontal": (1,), "vertical": (0,), "both": (0, 1)}
 
 
-@register_augmentation
+@register_augmentation(reads_labels=False)
 def flip(
     image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor, direction: str = "horizontal"
 ) -> ImageAndMask:
@@ -40,7 +40,7 @@ def _flip_along(axis: int, image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -
     )
 
 
-@register_augmentation
+@register_augmentation(reads_labels=False)
 def scale(
     image: tf.Tensor,
     mask: tf.Tensor,

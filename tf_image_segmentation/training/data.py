@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.evaluation.metrics import parse_metrics
 from tf_image_segmentation.input.augmentation import Augmentation, make_augmentation
 from tf_image_segmentation.input.pipeline import check_batch_size, training_batches
 from tf_image_segmentation.models.registry import MODELS, ModelSpec
@@ -50,7 +49,6 @@ class TrainingData:
         """
         spec = MODELS[config.model]
         _check_crop_size(config.recipe.crop_size, spec)
-        parse_metrics(config.recipe.metrics)  # a wrong one is found here, not at a validation
         records = _open_training(config)
         check_batch_size(records, config.recipe.batch_size, replicas)
         info = records.described_as(config.dataset)
