@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
+from fnmatch import fnmatchcase
 
 import pytest
 
 from tf_image_segmentation.evaluation.metrics import METRICS
 from tf_image_segmentation.input.augmentations import AUGMENTATIONS
+from tf_image_segmentation.models import MODELS
 from tf_image_segmentation.training.losses import LOSSES
 from tf_image_segmentation.training.optimizers import OPTIMIZERS
 from tf_image_segmentation.training.recipe import load_recipe
@@ -32,7 +35,14 @@ def test_the_recipe_is_one(page, tmp_path):
     (tmp_path / "recipe.toml").write_text(re.search(r"```toml\n(.*?)```", page, re.S)[1])
     recipe = load_recipe(tmp_path / "recipe.toml", model="fcn_8s")
     assert (recipe.steps, recipe.model_options) == (8000, {"fc_channels": 1024})
-    changes = re.findall(r"--set (\S+)", re.search(r"```\n(--set .*?)```", page, re.S)[1])
+    changes = shlex.split(re.search(r"```\n(--set .*?)```", page, re.S)[1])[1::2]
     changed = load_recipe(tmp_path / "recipe.toml", "fcn_8s", changes)
     assert changed.optimizer.arguments == {"beta_1": 0.8}
     assert changed.model_options == {"fc_channels": 512}
+
+
+def test_every_model_is_listed_with_its_options(page):
+    patterns = re.findall(r"`([a-z0-9_*]+)`", page)
+    for name in MODELS:
+        if MODELS.module_of(name).startswith("tf_image_segmentation."):
+            assert any(fnmatchcase(name, pattern) for pattern in patterns)

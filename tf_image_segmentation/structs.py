@@ -59,8 +59,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         DataError: the file is missing, too large or no TOML.
     """
+    content = _read(path, MAX_BYTES)
     try:
-        return tomlkit.parse(_read(path, MAX_BYTES).decode("utf-8-sig")).unwrap()
+        return tomlkit.parse(content.decode("utf-8-sig")).unwrap()
     except (TOMLKitError, ValueError) as error:  # ValueError: not UTF-8
         raise DataError(f"{path}: {error}") from error
     except RecursionError as error:

@@ -178,6 +178,7 @@ def test_what_cannot_train_is_found_at_the_start(make_config):
             make_config(**changes)
     for changes, message in [
         ({"model": "fcn_4s"}, "unknown model 'fcn_4s'; choose from"),
+        ({"model_options": {"widht": 2}}, "model 'fcn_32s' takes no option 'widht'; docs"),
         ({"optimizer": "adagrad"}, "unknown optimizer 'adagrad'; choose from .*adam"),
         ({"schedule": "sawtooth"}, "unknown schedule 'sawtooth'; choose from .*poly"),
         ({"augmentations": ["wild"]}, "unknown augmentation 'wild'; choose from .*flip"),

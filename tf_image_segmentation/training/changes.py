@@ -59,7 +59,10 @@ def set_value(fields: Any, path: list[str], value: Any, change: str) -> None:
         found = [part for part in fields if part.get("name") == name]
         if not found or not rest:
             names = ", ".join(part.get("name", "?") for part in fields)
-            raise DataError(f"--set {change}: there is no part {name!r} to change, only {names}")
+            raise DataError(
+                f"--set {change}: there is no part {name!r} to change, only {names}; to add one, "
+                "set the whole list"
+            )
         for part in found:
             set_value(part, rest, value, change)
     elif not rest:

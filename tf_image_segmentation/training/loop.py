@@ -114,12 +114,21 @@ class Trainer:
 
     def _build(self) -> None:
         """Makes the network, its optimizer and what else has variables."""
-        self._network = Network(
-            MODELS[self._config.model].function,
-            self._data.info.num_classes,
-            self._recipe.compute_dtype,
-            **self._recipe.model_options,
-        )
+        try:
+            self._network = Network(
+                MODELS[self._config.model].function,
+                self._data.info.num_classes,
+                self._recipe.compute_dtype,
+                **self._recipe.model_options,
+            )
+        except TypeError as error:
+            unknown = [name for name in self._recipe.model_options if f"'{name}'" in str(error)]
+            if not unknown or "unexpected keyword argument" not in str(error):
+                raise
+            raise DataError(
+                f"model {self._config.model!r} takes no option {unknown[0]!r}; docs/training.md "
+                "lists the options of each model"
+            ) from error
         trainable = self._network.trainable_variables_by_name
         trained = trained_variables(trainable, self._recipe.frozen)
         self._optimizer = make_optimizer(self._recipe, trained)
