@@ -26,6 +26,7 @@ from tf_image_segmentation.training import load_recipe
 README = "README.md"
 TRAIN = ["--recipe", "shapes", "--steps", "1"]
 ADDED = {
+    "train.py": [*TRAIN, "--batch-size", "1"],
     "train_fcn32s.py": TRAIN,
     "train_fcn16s.py": TRAIN,
     "train_fcn8s.py": TRAIN,
