@@ -141,3 +141,14 @@ def test_commands_of_a_command_get_its_plugins(monkeypatch, tmp_path, capsys):
     plugins = ["--plugins", str(tmp_path / "parts.py")]
     assert ran == [["train", "--model", "mine", "--steps", "3", *plugins]]
     assert f" --model mine --steps 3 --plugins {plugins[1]}\n" in capsys.readouterr().out
+
+
+def test_help_shows_defaults_but_no_none_that_is_not_explained():
+    parser = command_line.parser("")
+    parser.add_argument("--root", required=True, help="where it lies")
+    parser.add_argument("--report", help="a page")
+    parser.add_argument("--steps", help="None takes all")
+    parser.add_argument("--seed", default=3, help="of the draws")
+    text = parser.format_help()
+    assert "of the draws (default: 3)" in text and "None takes all (default: None)" in text
+    assert text.count("(default: None)") == 1

@@ -8,6 +8,7 @@ file, the key and the rule.
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,7 +49,7 @@ def parse_json(content: bytes, kind: type[T], path: Path) -> T:
     try:
         return msgspec.json.decode(content.removeprefix(codecs.BOM_UTF8), type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{path}: {_rule(error)}") from error
     except RecursionError as error:
         raise DataError(f"{path}: is nested too deeply") from error
 
@@ -98,9 +99,20 @@ def convert(value: Any, kind: type[T], path: Path | str) -> T:
     try:
         return msgspec.convert(value, type=kind)
     except (msgspec.MsgspecError, ValueError) as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{path}: {_rule(error)}") from error
     except RecursionError as error:
         raise DataError(f"{path}: is nested too deeply") from error
+
+
+def _rule(error: Exception) -> str:
+    """Returns what msgspec found, with the key in front: ``steps: expected int, got str``."""
+    found = re.fullmatch(r"(.*) - at (`key` in )?`\$\.?(.*)`", str(error), re.DOTALL)
+    if not found:
+        return str(error)
+    rule, of_key, place = found.groups()
+    place = f"a key of {place or 'the table'}" if of_key else place
+    rule = rule.replace("`", "")
+    return f"{place}: {rule[0].lower()}{rule[1:]}" if place else rule
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

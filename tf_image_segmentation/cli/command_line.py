@@ -20,7 +20,11 @@ SCRIPTS_ARE_TYPED = "TF_IMAGE_SEGMENTATION_SCRIPTS"
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows every default and keeps the line breaks of the description."""
+    """Shows defaults, but no None that the help does not explain, and keeps line breaks."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        says_nothing = action.default is None and "None" not in (action.help or "")
+        return action.help if says_nothing else super()._get_help_string(action)
 
 
 class Parser(argparse.ArgumentParser):

@@ -186,7 +186,6 @@ def main(model: str | None = None, description: str | None = __doc__) -> int:
 
     strategy = make_strategy(args.strategy)  # before TensorFlow does anything else
     run_dir = config.run_dir
-    print(f"{config.model}, recipe {args.recipe}, {config.recipe.steps} steps, into {run_dir}")
     result = train(config, resume=args.resume, strategy=strategy)
     print(f"{run_dir}: step {result.step}")
     if result.best_mean_iou is not None:

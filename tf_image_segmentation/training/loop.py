@@ -171,6 +171,7 @@ class Trainer:
             save_mixture(self._data.mixture, self._folder.mixture)
         if self._data.validation is None:
             tqdm.write("no validation: the records have no split val, and no --val-tfrecords")
+        tqdm.write(f"{self._config.model}, {self._recipe.steps} steps, into {self._folder.path}")
         if has_run:
             self._resume()
         elif self._workers.is_chief:

@@ -137,7 +137,7 @@ def adamw(
 ) -> FusedAdamW:
     """Returns Adam with decoupled weight decay, see `FusedAdamW`."""
     if weight_decay < 0:
-        raise DataError(f"optimizer adamw: weight_decay must be 0 or more, got {weight_decay}")
+        raise DataError(f"weight_decay must be 0 or more, got {weight_decay}")
     return FusedAdamW(learning_rate, weight_decay, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
 
@@ -162,8 +162,9 @@ def make_optimizer(
         DataError: a part is unknown or does not take its arguments, or a pattern matches no name.
     """
     rate = LearningRate(recipe.learning_rate, recipe.steps, recipe.schedule, recipe.warmup_steps)
+    make = OPTIMIZERS.bind(recipe.optimizer, "learning_rate")
     try:
-        optimizer = OPTIMIZERS.bind(recipe.optimizer, "learning_rate")(rate)
+        optimizer = make(rate)
     except (TypeError, ValueError) as error:  # Keras checks the ranges
         raise DataError(f"optimizer {recipe.optimizer.name}: {error}") from error
     optimizer.build(list(variables.values()))

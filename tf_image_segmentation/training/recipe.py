@@ -112,6 +112,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for name in ("warmup_steps", "weight_decay", "class_balancing", "ema"):
             value = getattr(self, name)
             _require(0 <= value < math.inf, f"{name} must not be negative, and finite", value)
+        _require(
+            self.batch_size % self.accumulate == 0,
+            f"accumulate must divide batch_size, which is {self.batch_size}",
+            self.accumulate,
+        )
         rate = self.learning_rate
         _require(0 < rate < math.inf, "learning_rate must be above 0 and finite", rate)
         _require(self.ema < 1, "ema must be below 1", self.ema)
@@ -197,6 +202,11 @@ def load_recipe(
     for change in changes:
         keys, value = parse_change(change)
         if keys[0] in _TABLES:
+            if len(keys) < 3:
+                raise DataError(
+                    f"--set {change}: {keys[0]} needs a model and a key, such as "
+                    f"{keys[0]}.fcn_8s.{'steps' if keys[0] == 'stages' else 'width_multiplier'}=..."
+                )
             set_value(document, keys, value, change)
         else:
             of_fields.append(change)

@@ -268,17 +268,17 @@ def test_shapes_that_cannot_be_drawn_are_named(tmp_path, bad, words):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"shapes": None}, r"Expected `array`, got `null` - at `\$\.shapes`"),
-        ({"shapes": [1]}, r"Expected `object`, got `int` - at `\$\.shapes\[0\]`"),
-        ({"shapes": [{"label": "x"}]}, r"required field `points` - at `\$\.shapes\[0\]`"),
-        ({"shapes": [shape(" ", "polygon")]}, r"the label is empty.* - at `\$\.shapes\[0\]`"),
-        ({"shapes": [shape(3, "polygon")]}, r"Expected `str`, .*shapes\[0\]\.label`; move it away"),
+        ({"shapes": None}, r"shapes: expected array, got null"),
+        ({"shapes": [1]}, r"shapes\[0\]: expected object, got int"),
+        ({"shapes": [{"label": "x"}]}, r"shapes\[0\]: object missing required field points"),
+        ({"shapes": [shape(" ", "polygon")]}, r"shapes\[0\]: the label is empty"),
+        ({"shapes": [shape(3, "polygon")]}, r"shapes\[0\]\.label: expected str, .*; move it away"),
         (
             {"imageHeight": None},
             "has no imageHeight or imageWidth; open it with LabelMe 4",
         ),
-        ({"imageWidth": 0}, r"`int` >= 1 - at `\$\.imageWidth`"),
-        ({"imagePath": 1}, r"Expected `str`, got `int` - at `\$\.imagePath`"),
+        ({"imageWidth": 0}, "imageWidth: expected int >= 1"),
+        ({"imagePath": 1}, r"imagePath: expected str, got int"),
         ({"imagePath": ""}, "'' is no path"),
     ],
 )
