@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import strategies as st
 from mutations import fuzz
 
+from tf_image_segmentation.datasets.class_map import ClassMap
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.manifest import Manifest, MixturePart, Shard, Split
-from tf_image_segmentation.tfrecords.mixture import ClassMap
 
 INFO = DatasetInfo("pets", ("cat", "dog"), ((1, 2, 3), (4, 5, 6)), label_map={0: 1})
 SHARD = Shard("train-00000-of-00001.tfrecord", 2, 100, "0" * 64)

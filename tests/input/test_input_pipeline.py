@@ -15,12 +15,13 @@ import tensorflow as tf
 from small_records import INFO, RED, example, examples, write_classic_records, write_records
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.input import part_sampling
 from tf_image_segmentation.input import pipeline as input_pipeline
 from tf_image_segmentation.input.augmentation import make_augmentation
+from tf_image_segmentation.input.part_sampling import PartSampling
 from tf_image_segmentation.input.pipeline import training_batches
 from tf_image_segmentation.tfrecords import open_records, write_mixture
 from tf_image_segmentation.tfrecords.files import masked_crc32c
-from tf_image_segmentation.tfrecords.reader import PartSampling
 
 COUNT = 7
 FILL = (123.68, 116.78, 103.94)
@@ -348,9 +349,7 @@ def test_parts_are_drawn_as_often_as_their_weights_say(weights):
 
 
 def test_draws_depend_on_the_seed_and_the_number_alone(monkeypatch):
-    import tf_image_segmentation.tfrecords.reader as module
-
-    monkeypatch.setattr(module, "_BLOCK", 16)
+    monkeypatch.setattr(part_sampling, "_BLOCK", 16)
     sampling = PartSampling((2, 1, 1), seed=8)
     draws = list(sampling.dataset(0).take(100).as_numpy_iterator())
     for first in (0, 1, 15, 16, 17, 50):

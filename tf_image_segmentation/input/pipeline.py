@@ -17,8 +17,9 @@ import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.input.augmentation import Augmentation
+from tf_image_segmentation.input.part_sampling import PartSampling
 from tf_image_segmentation.tfrecords.files import count_records
-from tf_image_segmentation.tfrecords.reader import MixedRecords, PartSampling, numbered
+from tf_image_segmentation.tfrecords.reader import MixedRecords, numbered
 from tf_image_segmentation.tfrecords.records import Records, read_shard
 
 # Raw records that wait in memory to be shuffled: enough to mix, bounded whatever their size.

@@ -13,18 +13,14 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from tf_image_segmentation.datasets.class_map import LabelTable
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.registry import get_dataset
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords.files import RecordFile, count_records, first_record
 from tf_image_segmentation.tfrecords.manifest import Manifest, file_sha256
-from tf_image_segmentation.tfrecords.schema import (
-    Example,
-    LabelTable,
-    detect_schema,
-    parse_example,
-)
+from tf_image_segmentation.tfrecords.schema import Example, detect_schema, parse_example
 
 _READ_ERRORS = (
     tf.errors.DataLossError,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_image_segmentation.datasets.class_map import LabelTable
 from tf_image_segmentation.datasets.decode.encoding import EncodedSample, encode_checked
 from tf_image_segmentation.datasets.decode.images import MAX_PIXELS, CheckedSample
 from tf_image_segmentation.errors import DataError
@@ -37,11 +38,6 @@ _FEATURES = {
     },
     "raw": {RAW_HEIGHT: tf.int64, RAW_WIDTH: tf.int64, RAW_IMAGE: tf.string, RAW_MASK: tf.string},
 }
-
-LabelTable = tuple[int, ...]
-"""For each mask value 0..255 the value that takes its place, or `REFUSED`."""
-
-REFUSED = -1
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER_BYTES = 33

@@ -39,7 +39,7 @@ class TrainingConfig:
             without one, random weights.
         dataset: registered dataset whose classes records without a manifest have.
         class_map: file that puts the classes of the folders into one space, see
-            ``tfrecords.mixture``; it may also change those of one folder.
+            ``datasets.class_map``; it may also change those of one folder.
         sampling_weights: for each folder, how often an example of it is taken, in proportion; None
             makes each example as likely.
         seed: decides initial weights, element order, augmentation and dropout.

@@ -13,11 +13,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_image_segmentation.datasets.class_map import (
+    REFUSED,
+    ClassMap,
+    make_label_table,
+    map_pixels,
+)
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.sets.camvid import INFO as CAMVID
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.tfrecords.mixture import ClassMap, make_label_table, map_pixels
-from tf_image_segmentation.tfrecords.schema import REFUSED, map_labels
+from tf_image_segmentation.tfrecords.schema import map_labels
 
 PETS = DatasetInfo("pets", ("floor", "cat", "dog"), ((0, 0, 0), (9, 0, 0), (0, 9, 0)), 255)
 BARN = DatasetInfo("barn", ("dog", "cow"), ((0, 9, 0), (0, 0, 9)), 7)
