@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from tqdm import tqdm
 
 from tf_image_segmentation.download.archive_members import Member, opened_members
-from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.errors import DISK_FULL, DataError, disk_error
 
 _CHUNK_BYTES = 2**18
 _LONGEST_PART = 255  # bytes of a name between two slashes, on the usual file systems
@@ -101,13 +101,9 @@ def _reported(archive: Path, folder: Path) -> Iterator[None]:
             raise DataError(
                 f"{archive}: is a damaged archive ({error}); delete it and download it again"
             ) from error
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in DISK_FULL:
             raise
-        raise OSError(
-            error.errno,
-            f"{folder}: the disk is full, so {archive.name} is not unpacked; free space or name a "
-            f"folder on another disk ({error})",
-        ) from error
+        raise disk_error(error.errno, folder, f"{archive.name} is not unpacked", error) from error
 
 
 def _check(
