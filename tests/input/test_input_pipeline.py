@@ -223,11 +223,11 @@ def test_shards_are_read_in_parallel(records, monkeypatch):
 
 def test_the_shuffle_buffer_is_bounded_by_bytes(records, monkeypatch):
     total = sum(file.stat().st_size for file in records.files)
-    assert input_pipeline._shuffle_buffer(records) == COUNT
+    assert input_pipeline._shuffle_buffer(records.parts[0]) == COUNT
     monkeypatch.setattr(input_pipeline, "_SHUFFLE_BYTES", total // 2)
-    assert input_pipeline._shuffle_buffer(records) == 3
+    assert input_pipeline._shuffle_buffer(records.parts[0]) == 3
     monkeypatch.setattr(input_pipeline, "_SHUFFLE_BYTES", 1)
-    assert input_pipeline._shuffle_buffer(records) == 1
+    assert input_pipeline._shuffle_buffer(records.parts[0]) == 1
 
 
 @pytest.mark.parametrize(("workers", "replicas"), [(1, 2), (2, 2), (2, 4), (4, 4)])
@@ -276,13 +276,13 @@ def mixture(folder):
 
 def by_number(mixture, seed, count):
     """The part of each example and its id, as the definition of the order has it."""
-    draws = PartSampling(mixture.weights, seed).dataset(0)
+    draws = PartSampling([part.weight for part in mixture.parts], seed).dataset(0)
     parts = [int(part) for part in draws.take(count).as_numpy_iterator()]
     streams = []
-    for part, records in enumerate(mixture.parts):
-        epochs = input_pipeline._epochs(records, seed, 0, part, len(mixture.parts))
-        elements = epochs.take(parts.count(part))
-        streams.append([records.parse(*e).image_id.numpy().decode() for e in elements])
+    for number, part in enumerate(mixture.parts):
+        epochs = input_pipeline._epochs(part, seed, 0, number, len(mixture.parts))
+        elements = epochs.take(parts.count(number))
+        streams.append([part.parse(*e).image_id.numpy().decode() for e in elements])
     return parts, [streams[part].pop(0) for part in parts]
 
 
@@ -317,7 +317,7 @@ def test_a_mixture_resumes_without_the_skipped_examples(mixture):  # fault 51
     resumed = training_batches(mixture, CROP, 3, seed=1, start_step=11)
     assert_equal(take(resumed, 3), expected[11:])
     # Decoding all that comes before would take hours.
-    far = input_pipeline._mixed_epochs(mixture, seed=1, first=9_000_000)
+    far = input_pipeline._mixed_epochs(mixture.parts, seed=1, first=9_000_000)
     assert len(list(far.take(3))) == 3
 
 

@@ -74,7 +74,7 @@ def test_damage_is_named_and_the_other_files_are_measured(folder):  # fault 33
 def test_a_wrong_checksum_is_found_though_every_record_can_be_read(folder):
     manifest = folder / "manifest.json"
     records = source(folder)._records["val"]
-    manifest.write_text(manifest.read_text().replace(records.sha256[1], "0" * 64))
+    manifest.write_text(manifest.read_text().replace(records.shards[1].sha256, "0" * 64))
     (finding,) = inspect(source(folder)).findings
     assert finding.rule == "broken" and "SHA-256 is " in finding.details[0]
 

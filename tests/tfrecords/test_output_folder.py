@@ -14,7 +14,7 @@ import pytest
 from tf_image_segmentation import atomic
 from tf_image_segmentation.atomic import restore
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.tfrecords.files import check_output, output_folder
+from tf_image_segmentation.tfrecords.manifest import check_output, output_folder
 
 
 def fill(folder: Path, text: str) -> None:
@@ -103,7 +103,7 @@ def test_the_second_of_two_leaves_the_first_whole(tmp_path: Path) -> None:  # fa
 KILLED = """
 import sys, time, pathlib
 from tf_image_segmentation import atomic
-from tf_image_segmentation.tfrecords.files import output_folder
+from tf_image_segmentation.tfrecords.manifest import output_folder
 out, where = pathlib.Path(sys.argv[1]), sys.argv[2]
 def stop(*_):
     print("ready", flush=True)

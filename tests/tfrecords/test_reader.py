@@ -14,12 +14,13 @@ import tensorflow as tf
 from PIL import Image
 from tiny_records import jpeg_bytes, raw_record
 
+from tf_image_segmentation.atomic import restore
 from tf_image_segmentation.datasets.decode.images import CheckedSample
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.tfrecords import encode_example, open_records, read_examples
-from tf_image_segmentation.tfrecords.files import masked_crc32c, restore
+from tf_image_segmentation.tfrecords.files import masked_crc32c
 from tf_image_segmentation.tfrecords.manifest import file_sha256
 
 Classic = tuple[Path, list[tuple[np.ndarray, np.ndarray]]]
@@ -64,7 +65,7 @@ def test_examples_come_back_as_pillow_reads_the_files(
 def test_folder_file_and_pattern(records_folder: Path, info: DatasetInfo) -> None:
     both, val = open_records(records_folder), open_records(records_folder, "val")
     assert (both.num_examples, val.num_examples) == (8, 3)
-    assert both.shard_examples == (2, 3, 1, 2)
+    assert [shard.examples for shard in both.shards] == [2, 3, 1, 2]
     assert [file.name for file in val.files] == [f"val-0000{n}-of-00002.tfrecord" for n in (0, 1)]
     one = open_records(str(shard(records_folder)))
     pattern = open_records(f"{records_folder}/train-*")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tf_image_segmentation.datasets.source import Source as DatasetSource
     from tf_image_segmentation.inspection.inspection import Inspection
-    from tf_image_segmentation.tfrecords.records import Records
+    from tf_image_segmentation.tfrecords.reader import Records
 
 _REASONS = 10
 
@@ -105,11 +105,7 @@ def pixel_counts(name: str, records: Records) -> np.ndarray:
     split = records.manifest.splits.get(name) if records.manifest else None
     if split is None or records.info is None:
         return records.verify(progress=True)
-    counts = np.zeros(256, np.int64)
-    counts[: len(split.class_pixels)] = split.class_pixels
-    if records.info.ignore_label is not None:
-        counts[records.info.ignore_label] = split.ignored_pixels
-    return counts
+    return split.label_pixels(records.info)
 
 
 def pixel_table(records: Records, counts: np.ndarray) -> Table:

@@ -231,6 +231,19 @@ def check_disjoint(splits: Mapping[str, Iterable[str]]) -> None:
         )
 
 
+def check_ids(splits: Mapping[str, Iterable[Sample]]) -> None:
+    """Raises a `DataError` if an id is no text, or occurs twice (see `check_disjoint`)."""
+    ids = {split: [sample.image_id for sample in samples] for split, samples in splits.items()}
+    for image_id in (image_id for listed in ids.values() for image_id in listed):
+        try:
+            image_id.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"{image_id!r}: the name is not valid UTF-8; rename the file"
+            ) from error
+    check_disjoint(ids)
+
+
 def differing_in_case(names: Iterable[str]) -> tuple[str, str] | None:
     """Returns the first two names that differ in case alone, None if there are none."""
     spellings: dict[str, str] = {}

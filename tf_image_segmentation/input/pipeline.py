@@ -11,6 +11,7 @@ has epochs of its own, and goes on in them by one example whenever it is its tur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -18,9 +19,8 @@ import tensorflow as tf
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.input.augmentation import Augmentation
 from tf_image_segmentation.input.part_sampling import PartSampling
-from tf_image_segmentation.tfrecords.files import count_records
-from tf_image_segmentation.tfrecords.reader import MixedRecords, numbered
-from tf_image_segmentation.tfrecords.records import Records, read_shard
+from tf_image_segmentation.tfrecords.files import count_records, read_shard
+from tf_image_segmentation.tfrecords.reader import Part, Records, numbered
 
 # Raw records that wait in memory to be shuffled: enough to mix, bounded whatever their size.
 _SHUFFLE_BYTES = 256 * 2**20
@@ -46,23 +46,24 @@ class Batch(NamedTuple):
     image_ids: tf.Tensor
 
 
-def _shuffle_buffer(records: Records, parts: int = 1) -> int:
-    total = sum(file.stat().st_size for file in records.files)
-    fitting = _SHUFFLE_BYTES // parts * records.num_examples // total
-    return max(1, min(records.num_examples, fitting))
+def _shuffle_buffer(part: Part, parts: int = 1) -> int:
+    total = sum(shard.path.stat().st_size for shard in part.shards)
+    fitting = _SHUFFLE_BYTES // parts * part.num_examples // total
+    return max(1, min(part.num_examples, fitting))
 
 
 def _epoch(
-    records: Records, buffer: int, open_shards: int, seed: int, epoch: tf.Tensor
+    part: Part, buffer: int, open_shards: int, seed: int, epoch: tf.Tensor
 ) -> tf.data.Dataset:
     """Returns the serialized examples of one epoch in the order that (seed, epoch) gives."""
     # The shuffle below mixes a graph-level seed into its own; pinned, only ours decides.
     tf.compat.v1.get_default_graph().seed = 1
     epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
-    files = tf.random.experimental.stateless_shuffle([str(f) for f in records.files], epoch_seed)
+    files = [str(shard.path) for shard in part.shards]
+    files = tf.random.experimental.stateless_shuffle(files, epoch_seed)
     examples = tf.data.Dataset.from_tensor_slices(files).interleave(
         read_shard,
-        cycle_length=min(len(records.files), open_shards),
+        cycle_length=min(len(part.shards), open_shards),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
@@ -70,29 +71,25 @@ def _epoch(
     return examples.shuffle(buffer, seed=buffer_seed, reshuffle_each_iteration=False)
 
 
-def _epochs(
-    records: Records, seed: int, first: int, part: int = 0, parts: int = 1
-) -> tf.data.Dataset:
+def _epochs(part: Part, seed: int, first: int, number: int = 0, parts: int = 1) -> tf.data.Dataset:
     """Returns the serialized examples of one epoch after the other, without the ``first`` ones."""
-    first_epoch, offset = divmod(first, records.num_examples)
-    buffer = _shuffle_buffer(records, parts)
+    first_epoch, offset = divmod(first, part.num_examples)
+    buffer = _shuffle_buffer(part, parts)
     open_shards = max(1, _OPEN_SHARDS // parts)
-    shift = part * _PART_EPOCHS
+    shift = number * _PART_EPOCHS
     return (
         tf.data.Dataset.range(shift + first_epoch, tf.int64.max)
-        .flat_map(lambda epoch: _epoch(records, buffer, open_shards, seed, epoch))
+        .flat_map(lambda epoch: _epoch(part, buffer, open_shards, seed, epoch))
         .skip(offset)
     )
 
 
-def _mixed_epochs(records: MixedRecords, seed: int, first: int) -> tf.data.Dataset:
+def _mixed_epochs(parts: Sequence[Part], seed: int, first: int) -> tf.data.Dataset:
     """Returns the serialized examples of a mixture from number ``first`` on."""
-    sampling, parts = PartSampling(records.weights, seed), len(records.parts)
+    sampling = PartSampling([part.weight for part in parts], seed)
     examples = [
-        numbered(_epochs(part, seed, int(done), number, parts), number)
-        for number, (part, done) in enumerate(
-            zip(records.parts, sampling.counts(first), strict=True)
-        )
+        numbered(_epochs(part, seed, int(done), number, len(parts)), number)
+        for number, (part, done) in enumerate(zip(parts, sampling.counts(first), strict=True))
     ]
     return tf.data.Dataset.choose_from_datasets(examples, sampling.dataset(first))
 
@@ -147,10 +144,10 @@ def training_batches(
         count_records(file)
     worker_batch = batch_size // context.num_input_pipelines
     first = start_step * batch_size
-    if isinstance(records, MixedRecords):
-        examples = _mixed_epochs(records, seed, first)
+    if records.is_mixture:
+        examples = _mixed_epochs(records.parts, seed, first)
     else:
-        examples = _epochs(records, seed, first)
+        examples = _epochs(records.parts[0], seed, first)
 
     def is_mine(number: tf.Tensor, example: tuple[tf.Tensor, ...]) -> tf.Tensor:
         return number % batch_size // worker_batch == context.input_pipeline_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from itertools import islice
+from itertools import accumulate, islice
 
 from tqdm import tqdm
 
@@ -11,7 +11,7 @@ from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inspection.measurement import Fault, Measurement, Position, measure
 from tf_image_segmentation.inspection.source import Example
-from tf_image_segmentation.tfrecords.records import Records
+from tf_image_segmentation.tfrecords.reader import Records
 
 
 class RecordSource:
@@ -62,9 +62,9 @@ class RecordSource:
         """Returns the first positions of every file, as many in each."""
         # Some of every file, because neighbors in a file may be frames of one video.
         files = [
-            (split, first, examples)
+            (split, first, shard.examples)
             for split, records in self._records.items()
-            for first, examples in zip(_starts(records), records.shard_examples, strict=True)
+            for first, shard in zip(_starts(records), records.shards, strict=True)
         ]
         share = -(-count // len(files))
         return [
@@ -78,16 +78,18 @@ class RecordSource:
         found: dict[Position, Example] = {}
         for split, records in self._records.items():
             numbers = {position.number for position in wanted if position.split == split}
-            for shard, first in enumerate(_starts(records)):
-                here = [n for n in numbers if first <= n < first + records.shard_examples[shard]]
+            for number, (first, shard) in enumerate(
+                zip(_starts(records), records.shards, strict=True)
+            ):
+                here = {n for n in numbers if first <= n < first + shard.examples}
                 if here:
-                    found.update(_read(records, split, shard, first, set(here)))
+                    found.update(_read(records, split, number, first, here))
         return found
 
 
 def _starts(records: Records) -> list[int]:
     """Returns the number that the first example of each file has in its split."""
-    return [sum(records.shard_examples[:shard]) for shard in range(len(records.files))]
+    return [0, *accumulate(shard.examples for shard in records.shards)][:-1]
 
 
 def _read(

@@ -1,33 +1,41 @@
-"""Record files: their framing, which of them a path names, whether they are whole, where they go.
+"""Record files: which of them a path names, whether they are whole, and what they hold.
 
 A record is an 8-byte little-endian length, the masked CRC-32C of those 8 bytes, the data, and the
 masked CRC-32C of the data (tensorflow/core/lib/io/record_writer.h). TensorFlow reads a file that
-ends inside a length field as if it were complete; walking the frames finds that. Nothing here loads
-TensorFlow.
+ends inside a length field as if it were complete; walking the frames finds that.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import glob
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tf_image_segmentation.atomic import locked, place, restore, sync, temporary_sibling
+import numpy as np
+import tensorflow as tf
+
+from tf_image_segmentation.atomic import restore
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import choose
 from tf_image_segmentation.tfrecords.manifest import MANIFEST_FILE, Manifest, Shard
+from tf_image_segmentation.tfrecords.schema import Example
 
 _HEADER = struct.Struct("<QI")
 _FOOTER_BYTES = 4
 _GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
-_SHARD_NAME = re.compile(
-    r"(?P<start>.*-)(?P<number>\d{5})-of-(?P<count>\d{5})(?P<end>.*)", re.DOTALL
+_SHARD_NAME = re.compile(r"(.*)-\d{5}-of-(\d{5})(.*)", re.DOTALL)
+
+READ_ERRORS = (
+    tf.errors.DataLossError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.NotFoundError,
+    UnicodeDecodeError,  # of a message of TensorFlow's that quotes a damaged record
 )
+"""What reading and decoding a damaged record ends in."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,70 @@ class RecordFile:
     path: Path
     examples: int
     sha256: str | None = None
+
+    def read(
+        self, parse: Callable[[tf.Tensor, tf.Tensor], Example], first: int = 0, step: int = 1
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+        """Yields image, mask and image id of every ``step``-th example from ``first`` on.
+
+        Args:
+            parse: decodes an element of `read_shard`.
+            first: number of the first example.
+            step: 1 reads all that follow.
+
+        Raises:
+            DataError: a record is damaged or missing; the message has the file and the record.
+        """
+        # TensorFlow takes as much memory as a record says that it needs, and where there is too
+        # little it ends the process.
+        count_records(self.path)
+        examples = read_shard(str(self.path)).shard(step, first)
+        decoded = examples.map(parse, num_parallel_calls=2).prefetch(2)
+        number = first
+        try:
+            for image, mask, image_id in decoded.as_numpy_iterator():
+                yield image, mask, _image_id_text(self.path, number, image_id)
+                number += step
+        except READ_ERRORS as error:
+            raise DataError(
+                f"{self.path}: record {number}: {_plain_message(error)}; convert or copy the file "
+                "again"
+            ) from error
+        if number != first + -(-max(0, self.examples - first) // step) * step:
+            found = f"{number} records" if step == 1 else "another number of records"
+            raise DataError(
+                f"{self.path}: {found} instead of {self.examples}; convert or copy it again"
+            )
+
+
+def read_shard(file: tf.Tensor | str) -> tf.data.Dataset:
+    """Returns ``(serialized, record_name)`` of one file; the name is ``<file name>#<number>``."""
+    file_name = tf.strings.regex_replace(file, ".*/", "")
+
+    def name(number: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        digits = tf.strings.as_string(number, width=6, fill="0")
+        return serialized, tf.strings.join([file_name, digits], separator="#")
+
+    return tf.data.TFRecordDataset(file).enumerate().map(name)
+
+
+def _image_id_text(file: Path, number: int, image_id: bytes) -> str:
+    """Returns the image id of record ``number``, or raises a `DataError` if it is no text."""
+    try:
+        return image_id.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{file}: record {number}: the name {image_id!r} is not UTF-8; convert again"
+        ) from error
+
+
+def _plain_message(error: Exception) -> str:
+    """Returns TensorFlow's message without the names of graph nodes."""
+    if isinstance(error, UnicodeDecodeError):
+        return "damaged, it cannot be parsed"
+    message = re.sub(r"\{\{.*?\}\}", "", getattr(error, "message", str(error)))
+    message = message.split("\n\t [[")[0].split("[Op:")[0]
+    return " ".join(message.split())
 
 
 def find_files(path: Path, split: str | None) -> tuple[list[RecordFile], Manifest | None]:
@@ -56,20 +128,12 @@ def find_files(path: Path, split: str | None) -> tuple[list[RecordFile], Manifes
             compressed or no record file at all.
     """
     restore(path)
-    if path.is_dir():
-        return _in_folder(path, split)
-    if path.is_file():
-        return _by_name([path])
-    return _by_name(_matches(path))
-
-
-def _in_folder(folder: Path, split: str | None) -> tuple[list[RecordFile], Manifest]:
-    manifest = Manifest.read(folder)
-    names = manifest.splits if split is None else [split]
-    shards: list[Shard] = []
-    for name in names:
-        shards += choose(f"split (of {folder})", name, manifest.splits).shards
-    return _listed(folder, shards), manifest
+    if not path.is_dir():
+        return _by_name([path] if path.is_file() else _matches(path))
+    manifest = Manifest.read(path)
+    if split is None:
+        return _listed(path, manifest.shards), manifest
+    return _listed(path, choose(f"split (of {path})", split, manifest.splits).shards), manifest
 
 
 def _listed(folder: Path, shards: Iterable[Shard]) -> list[RecordFile]:
@@ -97,20 +161,19 @@ def _by_name(paths: list[Path]) -> tuple[list[RecordFile], Manifest | None]:
         for folder in dict.fromkeys(path.parent for path in paths)
         if (folder / MANIFEST_FILE).is_file()
     }
+    listed = {
+        folder / shard.file: shard
+        for folder, manifest in manifests.items()
+        for shard in manifest.shards
+    }
     files = []
     for path in paths:
-        shards = _shards_by_name(manifests.get(path.parent))
-        if path.name in shards:
-            files += _listed(path.parent, [shards[path.name]])
+        if path in listed:
+            files += _listed(path.parent, [listed[path]])
         else:
             files.append(RecordFile(path, count_records(path)))
     all_listed = all(file.sha256 is not None for file in files)
     return files, next(iter(manifests.values())) if all_listed and len(manifests) == 1 else None
-
-
-def _shards_by_name(manifest: Manifest | None) -> dict[str, Shard]:
-    splits = manifest.splits.values() if manifest is not None else ()
-    return {shard.file: shard for split in splits for shard in split.shards}
 
 
 def _matches(pattern: Path) -> list[Path]:
@@ -140,8 +203,13 @@ def _siblings(name: str) -> list[str]:
     match = _SHARD_NAME.fullmatch(name)
     if match is None:
         return []
-    count = match["count"]
-    return [f"{match['start']}{n:05d}-of-{count}{match['end']}" for n in range(int(count))]
+    start, count, end = match.groups()
+    return [shard_name(start, number, int(count), end) for number in range(int(count))]
+
+
+def shard_name(split: str, number: int, count: int, end: str = ".tfrecord") -> str:
+    """Returns the name of the file that holds shard ``number`` of ``count``."""
+    return f"{split}-{number:05d}-of-{count:05d}{end}"
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -220,54 +288,3 @@ def first_record(path: Path) -> bytes:
     with path.open("rb") as file:
         file.seek(start)
         return file.read(length)
-
-
-@contextlib.contextmanager
-def output_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
-    """Gives a temporary folder that becomes ``path`` when the block ends well.
-
-    When the block raises (KeyboardInterrupt and SystemExit too), the temporary folder is removed
-    and ``path`` stays as it was. What killed runs left is removed or undone first.
-
-    Args:
-        path: the folder to make; its parents are made where missing.
-        overwrite: replace ``path`` if it holds records.
-
-    Raises:
-        DataError: ``path`` exists and may not be replaced, now or when the block ends.
-    """
-    path = path.resolve()
-    check_output(path, overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_sibling(path, Path.mkdir) as partial:
-        yield partial
-        sync(partial)  # before the lock, because it may take a while
-        with locked(path.parent):
-            # Another converter may have finished since this one started.
-            _refuse_to_lose(path, overwrite)
-            place(partial, path)
-
-
-def check_output(path: Path, overwrite: bool = False) -> None:
-    """Raises a `DataError` unless ``path`` is free, empty, or holds records and may be replaced."""
-    path = path.resolve()
-    restore(path)
-    _refuse_to_lose(path, overwrite)
-
-
-def _refuse_to_lose(path: Path, overwrite: bool) -> None:
-    if not path.name:
-        raise DataError(f"{path}: cannot be an output folder; name a folder inside it")
-    if not path.exists():
-        return
-    if not path.is_dir():
-        raise DataError(f"{path}: exists and is not a folder; name another output folder")
-    names = [entry.name for entry in path.iterdir()]
-    if names and not overwrite:
-        raise DataError(f"{path}: exists already; name another folder, or replace it (--overwrite)")
-    strange = [name for name in names if name != MANIFEST_FILE and not name.endswith(".tfrecord")]
-    if strange:
-        raise DataError(
-            f"{path}: will not be overwritten, because it holds more than records: "
-            f"{', '.join(sorted(strange)[:5])}; name another folder"
-        )

@@ -1,23 +1,32 @@
-"""The manifest: what a folder of records holds, and how to tell that all of it is there.
+"""Folders of records: the manifest, which says what one holds, and how a new one appears.
 
-It has no timestamps, so that the same input gives the same bytes.
+The manifest has no timestamps, so that the same input gives the same bytes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+import numpy as np
 from msgspec.structs import replace
 
 from tf_image_segmentation import structs
-from tf_image_segmentation.atomic import write_text
+from tf_image_segmentation.atomic import (
+    locked,
+    place,
+    restore,
+    sync,
+    temporary_sibling,
+    write_text,
+)
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
@@ -26,7 +35,6 @@ MANIFEST_FILE = "manifest.json"
 SCHEMA_VERSION = 1
 
 _MOST_PIXELS = 2**31 // 3 - 1  # of three bytes each; TensorFlow decodes no larger image
-
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
@@ -69,6 +77,20 @@ class Split(msgspec.Struct, frozen=True):
         total = sum(shard.examples for shard in self.shards)
         if self.shards and total != self.examples:
             raise ValueError(f"the shards have {total} of the split's {self.examples} examples")
+
+    @classmethod
+    def counted(cls, examples: int, pixels: np.ndarray, info: DatasetInfo, **others: Any) -> Split:
+        """Returns a split of ``info`` from the pixels of each mask value, int64 [256]."""
+        ignored = 0 if info.ignore_label is None else int(pixels[info.ignore_label])
+        return cls(examples, tuple(pixels[: info.num_classes].tolist()), ignored, **others)
+
+    def label_pixels(self, info: DatasetInfo) -> np.ndarray:
+        """Returns the pixels of each mask value, int64 [256]."""
+        pixels = np.zeros(256, np.int64)
+        pixels[: len(self.class_pixels)] = self.class_pixels
+        if info.ignore_label is not None:
+            pixels[info.ignore_label] = self.ignored_pixels
+        return pixels
 
 
 class MixturePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,6 +138,11 @@ class Manifest:
     splits: Mapping[str, Split]
     source: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[MixturePart, ...] = ()
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """The record files of all splits."""
+        return tuple(shard for split in self.splits.values() for shard in split.shards)
 
     @property
     def max_pixels(self) -> int:
@@ -207,8 +234,7 @@ def _check(manifest: Manifest) -> None:
             )
         if bool(split.shards) == bool(manifest.parts):
             raise ValueError(f"splits: {name}: shards belong to a dataset and not to a mixture")
-    files = [shard.file for split in manifest.splits.values() for shard in split.shards]
-    if len({*files}) < len(files):
+    if len({shard.file for shard in manifest.shards}) < len(manifest.shards):
         raise ValueError("splits: a shard is listed twice")
     for part in manifest.parts:
         if unknown := {*part.class_map.values()} - {None, *info.class_names}:
@@ -224,3 +250,54 @@ def file_sha256(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def output_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Gives a temporary folder that becomes ``path`` when the block ends well.
+
+    When the block raises (KeyboardInterrupt and SystemExit too), the temporary folder is removed
+    and ``path`` stays as it was. What killed runs left is removed or undone first.
+
+    Args:
+        path: the folder to make; its parents are made where missing.
+        overwrite: replace ``path`` if it holds records.
+
+    Raises:
+        DataError: ``path`` exists and may not be replaced, now or when the block ends.
+    """
+    path = path.resolve()
+    check_output(path, overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_sibling(path, Path.mkdir) as partial:
+        yield partial
+        sync(partial)  # before the lock, because it may take a while
+        with locked(path.parent):
+            # Another converter may have finished since this one started.
+            _refuse_to_lose(path, overwrite)
+            place(partial, path)
+
+
+def check_output(path: Path, overwrite: bool = False) -> None:
+    """Raises a `DataError` unless ``path`` is free, empty, or holds records and may be replaced."""
+    path = path.resolve()
+    restore(path)
+    _refuse_to_lose(path, overwrite)
+
+
+def _refuse_to_lose(path: Path, overwrite: bool) -> None:
+    if not path.name:
+        raise DataError(f"{path}: cannot be an output folder; name a folder inside it")
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise DataError(f"{path}: exists and is not a folder; name another output folder")
+    names = [entry.name for entry in path.iterdir()]
+    if names and not overwrite:
+        raise DataError(f"{path}: exists already; name another folder, or replace it (--overwrite)")
+    strange = [name for name in names if name != MANIFEST_FILE and not name.endswith(".tfrecord")]
+    if strange:
+        raise DataError(
+            f"{path}: will not be overwritten, because it holds more than records: "
+            f"{', '.join(sorted(strange)[:5])}; name another folder"
+        )

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tf_image_segmentation.datasets.class_map import (
     ClassMap,
+    LabelTable,
     Places,
     make_label_table,
     map_pixels,
 )
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.tfrecords.files import RecordFile, find_files
 from tf_image_segmentation.tfrecords.manifest import (
     MANIFEST_FILE,
     Manifest,
@@ -168,18 +170,52 @@ def _add_up(
         for manifest, place in zip(manifests, places, strict=True):
             if name in manifest.splits:
                 examples += manifest.splits[name].examples
-                pixels += _mapped_pixels(manifest, name, place, info)
-        ignored = 0 if info.ignore_label is None else int(pixels[info.ignore_label])
-        classes = tuple(int(count) for count in pixels[: info.num_classes])
-        splits[name] = Split(examples, classes, ignored, shards=())
+                own = manifest.splits[name].label_pixels(manifest.info)
+                pixels += map_pixels(own, make_label_table(manifest.info, place, info))
+        splits[name] = Split.counted(examples, pixels, info, shards=())
     return splits
 
 
-def _mapped_pixels(manifest: Manifest, split: str, places: Places, info: DatasetInfo) -> np.ndarray:
-    """Returns the pixels of each of the mixture's labels in one split of a part, int64 [256]."""
-    counts = np.zeros(256, np.int64)
-    class_pixels = manifest.splits[split].class_pixels
-    counts[: len(class_pixels)] = class_pixels
-    if manifest.info.ignore_label is not None:
-        counts[manifest.info.ignore_label] = manifest.splits[split].ignored_pixels
-    return map_pixels(counts, make_label_table(manifest.info, places, info))
+def find_parts(
+    manifest: Manifest, split: str | None
+) -> Iterator[tuple[MixturePart, Manifest, list[RecordFile], LabelTable]]:
+    """Finds the record files that a mixture takes examples from.
+
+    Args:
+        manifest: of the mixture.
+        split: passes over the parts that do not have it; None takes all splits of all parts.
+
+    Yields:
+        A part, its own manifest, its files, and what their mask values become in the mixture.
+
+    Raises:
+        DataError: a part is missing, has changed since, or is damaged.
+    """
+    _check_unchanged(manifest.parts)
+    for part in manifest.parts:
+        folder = Path(part.folder)
+        own = Manifest.read(folder)
+        if split is None or split in own.splits:
+            files, _ = find_files(folder, split)
+            if not {*own.info.class_names} <= {*part.class_map}:
+                raise DataError(
+                    f"{folder}: the mixture has no place for all of its classes; make the mixture "
+                    "anew"
+                )
+            yield part, own, files, make_label_table(own.info, part.class_map, manifest.info)
+
+
+def _check_unchanged(parts: tuple[MixturePart, ...]) -> None:
+    faults = []
+    for part in parts:
+        path = Path(part.folder) / MANIFEST_FILE
+        if not path.is_file():
+            faults.append(f"{path}: missing")
+        elif file_sha256(path) != part.manifest_sha256:
+            faults.append(f"{path}: changed since the mixture was made")
+    if faults:
+        lines = "\n  ".join(faults)
+        raise DataError(
+            "record folders of a mixture are not what they were; put them back, or make the "
+            f"mixture anew:\n  {lines}"
+        )

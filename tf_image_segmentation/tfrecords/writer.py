@@ -22,11 +22,18 @@ from tqdm import tqdm
 from tf_image_segmentation.datasets.decode.encoding import EncodedSample, encode_sample
 from tf_image_segmentation.datasets.decode.images import MAX_PIXELS
 from tf_image_segmentation.datasets.info import DatasetInfo
-from tf_image_segmentation.datasets.lists import check_disjoint, missing_files
+from tf_image_segmentation.datasets.lists import check_ids, missing_files
 from tf_image_segmentation.datasets.sample import Sample
-from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.tfrecords.files import check_output, output_folder
-from tf_image_segmentation.tfrecords.manifest import Manifest, Shard, Split, file_sha256
+from tf_image_segmentation.errors import DISK_FULL, DataError, disk_error
+from tf_image_segmentation.tfrecords.files import shard_name
+from tf_image_segmentation.tfrecords.manifest import (
+    Manifest,
+    Shard,
+    Split,
+    check_output,
+    file_sha256,
+    output_folder,
+)
 from tf_image_segmentation.tfrecords.schema import serialize
 from tf_image_segmentation.workers import map_in_order
 
@@ -81,7 +88,14 @@ def convert(
         raise DataError(f"num_shards ({num_shards}) and workers ({workers}) must be at least 1")
     output_dir = Path(output_dir)
     check_output(output_dir, overwrite)
-    plan = _plan(samples_by_split, skip_bad, shuffle_seed)
+    check_ids(samples_by_split)
+    missing = _missing_files(samples_by_split, skip_bad)
+    samples = {
+        name: _in_order(name, [s for s in listed if s.image_id not in missing[name]], shuffle_seed)
+        for name, listed in samples_by_split.items()
+    }
+    for name, usable in samples.items():
+        _check_not_empty(name, len(usable), missing[name])
     encode = partial(
         encode_sample, info=info, max_pixels=max_pixels, intensity_range=intensity_range
     )
@@ -92,39 +106,23 @@ def convert(
         **(source or {}),
     }
     with _plain_write_errors(output_dir), output_folder(output_dir, overwrite) as folder:
-        splits = _write(folder, plan, info, encode, num_shards, workers, skip_bad, progress)
+        splits = _write(
+            folder, samples, missing, info, encode, num_shards, workers, skip_bad, progress
+        )
         manifest = Manifest(info, splits, facts)
         manifest.write(folder)
     _warn_of_void(manifest)
     return manifest
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """The samples to convert, by split and in their final order, and why others are left out."""
-
-    samples: Mapping[str, Sequence[Sample]]
-    skipped: Mapping[str, Mapping[str, str]]
-
-    @property
-    def all_samples(self) -> list[Sample]:
-        """The samples of all splits, one split after the other."""
-        return [sample for samples in self.samples.values() for sample in samples]
-
-
-def _plan(
-    samples_by_split: Mapping[str, Sequence[Sample]], skip_bad: bool, shuffle_seed: int
-) -> _Plan:
-    """Checks that all files exist and that ids are unique, and puts training samples into order.
+def _missing_files(
+    samples_by_split: Mapping[str, Sequence[Sample]], skip_bad: bool
+) -> dict[str, dict[str, str]]:
+    """Returns which samples of each split lack files, and why, by id.
 
     Raises:
-        DataError: an id occurs twice, a split is empty, or files are missing (all are listed)
-            and ``skip_bad`` is not set.
+        DataError: there are any (all are listed) and ``skip_bad`` is not set.
     """
-    _check_names(samples_by_split)
-    check_disjoint(
-        {name: [s.image_id for s in samples] for name, samples in samples_by_split.items()}
-    )
     missing = {name: missing_files(samples) for name, samples in samples_by_split.items()}
     reasons = [reason for by_id in missing.values() for reason in by_id.values()]
     if reasons and not skip_bad:
@@ -133,25 +131,7 @@ def _plan(
         raise DataError(
             f"files of {len(reasons)} samples are missing:\n  {lines}\n{_SKIP_BAD_HINT}"
         )
-    kept = {
-        name: [sample for sample in samples if sample.image_id not in missing[name]]
-        for name, samples in samples_by_split.items()
-    }
-    for name, samples in kept.items():
-        _check_not_empty(name, len(samples), missing[name])
-    ordered = {name: _in_order(name, samples, shuffle_seed) for name, samples in kept.items()}
-    return _Plan(ordered, missing)
-
-
-def _check_names(samples_by_split: Mapping[str, Sequence[Sample]]) -> None:
-    for samples in samples_by_split.values():
-        for sample in samples:
-            try:
-                sample.image_id.encode()
-            except UnicodeEncodeError as error:
-                raise DataError(
-                    f"{sample.image_id!r}: the name is not valid UTF-8; rename the file"
-                ) from error
+    return missing
 
 
 def _check_not_empty(split: str, num_examples: int, skipped: Mapping[str, str]) -> None:
@@ -184,7 +164,8 @@ def _in_order(split: str, samples: Sequence[Sample], seed: int) -> list[Sample]:
 
 def _write(
     folder: Path,
-    plan: _Plan,
+    samples_by_split: Mapping[str, Sequence[Sample]],
+    missing: Mapping[str, Mapping[str, str]],
     info: DatasetInfo,
     encode: Callable[[Sample], EncodedSample],
     num_shards: int,
@@ -192,7 +173,7 @@ def _write(
     skip_bad: bool,
     progress: bool,
 ) -> dict[str, Split]:
-    samples = plan.all_samples
+    samples = [sample for samples in samples_by_split.values() for sample in samples]
     num_workers = min(workers or os.cpu_count() or 1, len(samples))
     bad = _BadSamples(len(samples), skip_bad)
     splits = {}
@@ -200,9 +181,10 @@ def _write(
         contextlib.closing(map_in_order(samples, encode, num_workers)) as results,
         tqdm(total=len(samples), unit="image", disable=not progress) as bar,
     ):
-        for name, chosen in plan.samples.items():
-            writer = _SplitWriter(folder, name, results, bad, bar.update)
-            splits[name] = writer.write(chunks(chosen, num_shards), info, plan.skipped[name])
+        for name, chosen in samples_by_split.items():
+            skipped = dict(missing[name])
+            writer = _SplitWriter(folder, name, results, bad, bar.update, skipped)
+            splits[name] = writer.write(chunks(chosen, num_shards), info)
     bad.raise_all()
     for name, split in splits.items():
         _check_not_empty(name, split.examples, split.skipped)
@@ -242,23 +224,20 @@ class _SplitWriter:
     results: Iterator[EncodedSample | DataError]
     bad: _BadSamples
     advance: Callable[[], Any]
+    skipped: dict[str, str]
     label_pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
     all_void: list[str] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
 
-    def write(
-        self, shards: list[Sequence[Sample]], info: DatasetInfo, missing: Mapping[str, str]
-    ) -> Split:
+    def write(self, shards: list[Sequence[Sample]], info: DatasetInfo) -> Split:
         written = [self._write_shard(i, samples, info) for i, samples in enumerate(shards)]
         named = self._with_final_names([shard for shard in written if shard.examples])
-        ignored = 0 if info.ignore_label is None else int(self.label_pixels[info.ignore_label])
-        return Split(
-            examples=sum(shard.examples for shard in named),
-            class_pixels=tuple(self.label_pixels[: info.num_classes].tolist()),
-            ignored_pixels=ignored,
+        return Split.counted(
+            sum(shard.examples for shard in named),
+            self.label_pixels,
+            info,
             shards=named,
             all_void=tuple(self.all_void),
-            skipped={**missing, **self.skipped},
+            skipped=self.skipped,
         )
 
     def _write_shard(self, number: int, samples: Sequence[Sample], info: DatasetInfo) -> Shard:
@@ -287,7 +266,7 @@ class _SplitWriter:
         # Known only now: a shard all of whose samples were skipped does not count.
         named = []
         for number, shard in enumerate(shards):
-            file = f"{self.name}-{number:05d}-of-{len(shards):05d}.tfrecord"
+            file = shard_name(self.name, number, len(shards))
             (self.folder / shard.file).rename(self.folder / file)
             named.append(replace(shard, file=file))
         for empty in self.folder.glob("*.unfinished"):
@@ -314,17 +293,8 @@ def _plain_write_errors(output_dir: Path) -> Iterator[None]:
     except tf.errors.OpError as error:
         full = isinstance(error, tf.errors.ResourceExhaustedError)
         code = errno.ENOSPC if full else errno.EIO
-        raise _write_error(code, output_dir, error.message) from error
+        raise disk_error(code, output_dir, "nothing was kept", error.message) from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in DISK_FULL:
             raise
-        raise _write_error(error.errno, output_dir, str(error)) from error
-
-
-def _write_error(code: int, output_dir: Path, message: str) -> OSError:
-    reason = "the disk is full" if code in (errno.ENOSPC, errno.EDQUOT) else "writing failed"
-    return OSError(
-        code,
-        f"{output_dir}: {reason}, so nothing was kept; free space or name a folder on another disk "
-        f"({message})",
-    )
+        raise disk_error(error.errno, output_dir, "nothing was kept", error) from error

@@ -12,10 +12,10 @@ from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.input.augmentation import Augmentation, make_augmentation
 from tf_image_segmentation.input.pipeline import check_batch_size, training_batches
 from tf_image_segmentation.models.registry import MODELS, ModelSpec
+from tf_image_segmentation.tfrecords.files import RecordFile
 from tf_image_segmentation.tfrecords.manifest import Manifest
 from tf_image_segmentation.tfrecords.mixture import make_mixture
-from tf_image_segmentation.tfrecords.reader import open_mixture, open_records
-from tf_image_segmentation.tfrecords.records import Records
+from tf_image_segmentation.tfrecords.reader import Records, open_mixture, open_records
 from tf_image_segmentation.training.config import TrainingConfig
 from tf_image_segmentation.training.losses.total import class_weights
 
@@ -68,8 +68,7 @@ class TrainingData:
     @property
     def mixture(self) -> Manifest | None:
         """The manifest of the mixture that the run trains on, None for a dataset alone."""
-        manifest = self.records.manifest
-        return manifest if manifest is not None and manifest.parts else None
+        return self.records.manifest if self.records.is_mixture else None
 
     def identity(self) -> dict[str, Any]:
         """Returns what tells the records apart, wherever they lie, and how they are mixed."""
@@ -152,8 +151,9 @@ def _mixing(mixture: Manifest) -> dict[str, Any]:
 def _identity(records: Records | None) -> list[str]:
     if records is None:
         return []
-    files = zip(records.files, records.sha256, records.shard_examples, strict=True)
-    return [
-        sha256 or f"{file.name}: {file.stat().st_size} bytes, {examples} examples"
-        for file, sha256, examples in files
-    ]
+    return [shard.sha256 or _described(shard) for shard in records.shards]
+
+
+def _described(shard: RecordFile) -> str:
+    size = shard.path.stat().st_size
+    return f"{shard.path.name}: {size} bytes, {shard.examples} examples"

@@ -22,7 +22,7 @@ from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.stream import Item, predict_each
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.registry import Part
-from tf_image_segmentation.tfrecords.records import Records
+from tf_image_segmentation.tfrecords.reader import Records
 from tf_image_segmentation.training.callbacks import Shown, Validation
 from tf_image_segmentation.training.distribution import Workers
 

@@ -58,10 +58,9 @@ def identity(checkpoint: str, records: Records, settings: Mapping[str, Any]) -> 
     prefix = checkpoints.resolve(Path(checkpoint))
     index = Path(f"{prefix}.index")  # has a checksum of every tensor
     digest = file_sha256(index if index.is_file() else prefix)
-    files = zip(records.files, records.sha256, strict=True)
     return {
         "checkpoint": f"{prefix.name}, SHA-256 {digest}",
-        "records": [sha256 or file_sha256(file) for file, sha256 in files],
+        "records": [shard.sha256 or file_sha256(shard.path) for shard in records.shards],
         **settings,
     }
 
