@@ -1,5 +1,11 @@
 """Models: what is computed."""
 
+from tf_image_segmentation.models.deeplab import (
+    deeplab_v3_mobilenet_v2,
+    deeplab_v3_plus_mobilenet_v2,
+    deeplab_v3_plus_resnet_v1_50,
+    deeplab_v3_plus_resnet_v1_101,
+)
 from tf_image_segmentation.models.fcn import fcn_8s, fcn_16s, fcn_32s
 from tf_image_segmentation.models.layers import batch_norm, upsample_bilinear
 from tf_image_segmentation.models.mobilenet_v2 import mobilenet_v2, mobilenet_v2_fcn_16s

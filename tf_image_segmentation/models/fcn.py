@@ -98,8 +98,8 @@ def fcn_32s(
         is_training: whether dropout is active.
         compute_dtype: type that convolutions compute in, "float32" or "bfloat16".
         dropout_seed: of `vgg_16`.
-        **options: ``width_multiplier``, ``fc_channels``, ``fc6_kernel``, ``dropout_keep_prob`` of
-            `vgg_16`; ``skip_fusion`` of `fcn_16s`.
+        **options: ``width_multiplier``, ``fc_channels``, ``fc6_kernel``, ``dropout_keep_prob``,
+            ``zero_scores`` of `vgg_16`; ``skip_fusion`` of `fcn_16s`.
 
     Returns:
         ``logits``, float32 [batch, height, width, num_classes], and ``end_points``, the outputs of

@@ -5,6 +5,8 @@
   time goes into bringing the weights into the order that a convolution kernel wants. A matrix
   product takes them as they lie, and its gradients are matrix products, too.
 - `batch_norm`: slim's own does not run on Keras 3.
+- `dropout`: follows from a seed alone, so that a resumed run equals one that was not stopped.
+- `upsample_aligned`: bilinear upsampling that keeps corners, as DeepLab's models do.
 - `upsample_bilinear`: fixed bilinear upsampling by an integer factor. The classic way is a
   transposed convolution whose weights are a bilinear kernel between each class and itself and zero
   between different classes: for 21 classes and a factor of 32, a 64x64x21x21 array of which 20 of
@@ -206,6 +208,23 @@ def _normalize_batch(
     return tf.cast(net, inputs.dtype), mean, unbiased
 
 
+def dropout(
+    net: tf.Tensor, keep_prob: float, is_training: bool, seed: tf.Tensor | None, scope: str
+) -> tf.Tensor:
+    """Drops activations in training, as ``slim.dropout`` does.
+
+    Args:
+        net: the activations.
+        keep_prob: probability that one is kept.
+        is_training: whether any is dropped.
+        seed: int32 [2] that decides alone what is dropped; None uses the op's random state.
+        scope: name of the op.
+    """
+    if seed is None or not is_training:
+        return slim.dropout(net, keep_prob, is_training=is_training, scope=scope)
+    return tf.nn.experimental.stateless_dropout(net, rate=1.0 - keep_prob, seed=seed)
+
+
 def interpolation_matrix(size: tf.Tensor | int, factor: int, dtype: tf.DType) -> tf.Tensor:
     """Returns the matrix [factor * size, size] that upsamples a column of ``size`` values.
 
@@ -226,15 +245,40 @@ def upsample_bilinear(scores: tf.Tensor, factor: int) -> tf.Tensor:
     ``2 * factor - factor % 2``, stride ``factor`` and SAME padding (Long et al., "Fully
     Convolutional Networks for Semantic Segmentation", CVPR 2015, section 3.3).
     """
-    shape = tf.shape(scores)
-    batch, height, width = shape[0], shape[1], shape[2]
-    channels = scores.shape[3]
+    height, width = tf.unstack(tf.shape(scores)[1:3])
     rows = interpolation_matrix(height, factor, scores.dtype)
     columns = interpolation_matrix(width, factor, scores.dtype)
-    tall = tf.matmul(rows, tf.reshape(scores, [batch, height, width * channels]))
-    tall = tf.reshape(tall, [batch, height * factor, width, channels])
-    result = tf.matmul(columns, tall)
-    # The reshape above hides what is known of the size; later layers may want it.
+    result = _interpolated(scores, rows, columns)
+    # Reshaping hides what is known of the size; later layers may want it.
     sides = [side and side * factor for side in scores.shape[1:3]]
-    result.set_shape([scores.shape[0], *sides, channels])
+    result.set_shape([scores.shape[0], *sides, scores.shape[3]])
     return result
+
+
+def _interpolated(values: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    """Multiplies the columns of ``values`` [batch, height, width, channels], then its rows."""
+    batch, height, width = tf.unstack(tf.shape(values)[:3])
+    channels = values.shape[3]
+    tall = tf.matmul(rows, tf.reshape(values, [batch, height, width * channels]))
+    return tf.matmul(columns, tf.reshape(tall, [batch, tf.shape(rows)[0], width, channels]))
+
+
+def upsample_aligned(values: tf.Tensor, factor: int) -> tf.Tensor:
+    """Upsamples ``values`` [batch, height, width, channels] bilinearly; corners stay corners.
+
+    Equal to ``tf.compat.v1.image.resize_bilinear(..., align_corners=True)``.
+
+    Returns:
+        [batch, (height - 1) * factor + 1, (width - 1) * factor + 1, channels].
+    """
+    if factor == 1:
+        return values
+
+    def matrix(size: tf.Tensor) -> tf.Tensor:
+        outputs = tf.cast(tf.range((size - 1) * factor + 1), tf.float32) / factor
+        inputs = tf.cast(tf.range(size), tf.float32)
+        distance = tf.abs(outputs[:, tf.newaxis] - inputs[tf.newaxis, :])
+        return tf.cast(tf.nn.relu(1.0 - distance), values.dtype)
+
+    height, width = tf.unstack(tf.shape(values)[1:3])
+    return _interpolated(values, matrix(height), matrix(width))

@@ -29,9 +29,10 @@ _BLOCKS = (
 )
 
 
-def _divisible_by_8(channels: float) -> int:
-    rounded = max(8, int(channels + 4) // 8 * 8)
-    return rounded if rounded >= 0.9 * channels else rounded + 8
+def rounded(channels: float, divisor: int) -> int:
+    """Rounds to a multiple of ``divisor``, at least one of it, and by no more than a tenth down."""
+    result = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return result if result >= 0.9 * channels else result + divisor
 
 
 def _padded(net: tf.Tensor, rate: int, padding: str) -> tuple[tf.Tensor, str]:
@@ -43,20 +44,21 @@ def _padded(net: tf.Tensor, rate: int, padding: str) -> tuple[tf.Tensor, str]:
 
 def _inverted_residual(
     net: tf.Tensor, expansion: int, channels: int, stride: int, rate: int, padding: str, scope: str
-) -> tf.Tensor:
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the output and that of the depthwise convolution."""
     inputs = net
     with tf.compat.v1.variable_scope(scope):
         if expansion > 1:
-            expanded = _divisible_by_8(expansion * net.shape[-1])
+            expanded = rounded(expansion * net.shape[-1], 8)
             net = slim.conv2d(net, expanded, 1, scope="expand")
         net, left = _padded(net, rate, padding)
-        net = slim.separable_conv2d(
+        depthwise = slim.separable_conv2d(
             net, None, 3, 1, stride=stride, padding=left, rate=rate, scope="depthwise"
         )
-        net = slim.conv2d(net, channels, 1, activation_fn=None, scope="project")
+        net = slim.conv2d(depthwise, channels, 1, activation_fn=None, scope="project")
         if stride == 1 and inputs.shape[-1] == channels:
             net = net + inputs
-    return net
+    return net, depthwise
 
 
 def mobilenet_v2(
@@ -65,6 +67,7 @@ def mobilenet_v2(
     output_stride: int = 32,
     *,
     depth_multiplier: float = 1.0,
+    divisible_by: int = 8,
     padding: str = "SAME",
     freeze_batch_norm: bool = False,
     batch_norm_decay: float = 0.997,
@@ -78,7 +81,8 @@ def mobilenet_v2(
         is_training: whether batch normalization takes the moments of the batch, unless frozen.
         output_stride: input pixels per position of the features, 8, 16 or 32. Where it is reached,
             convolutions are dilated instead of strided.
-        depth_multiplier: scales the channels, which are rounded to multiples of 8.
+        depth_multiplier: scales the channels.
+        divisible_by: channels are rounded to multiples of this; 1 for DeepLab's thin checkpoints.
         padding: "SAME" as slim's checkpoints were trained, or "symmetric" as PyTorch's were.
         freeze_batch_norm: whether batch normalization uses its moving averages in training, too.
         batch_norm_decay: of the moving averages.
@@ -86,7 +90,8 @@ def mobilenet_v2(
 
     Returns:
         Features [batch, height / output_stride, width / output_stride, channels], and the outputs
-        of all layers by name: ``"MobilenetV2/Conv"``, ``"MobilenetV2/expanded_conv_16"``, ...
+        of all layers by name: ``"MobilenetV2/Conv"``, ``"MobilenetV2/expanded_conv_16"`` and
+        ``"MobilenetV2/expanded_conv_16/depthwise"``, ...
 
     Raises:
         ValueError: an option is none of its choices.
@@ -113,34 +118,46 @@ def mobilenet_v2(
         ),
     ):
         net, left = _padded(images, 1, padding)
-        root = _divisible_by_8(_ROOT_CHANNELS * depth_multiplier)
+        root = rounded(_ROOT_CHANNELS * depth_multiplier, divisible_by)
         net = slim.conv2d(net, root, 3, 2, padding=left, scope="Conv")
         end_points = {"MobilenetV2/Conv": net}
-        current, rate = 2, 1
+        current, rate, number = 2, 1, 0
         for expansion, channels, units, first_stride in _BLOCKS:
             for unit in range(units):
                 stride = first_stride if unit == 0 else 1
-                number = len(end_points) - 1
                 scope = f"expanded_conv_{number}" if number else "expanded_conv"
                 reached = current == output_stride
-                net = _inverted_residual(
+                net, depthwise = _inverted_residual(
                     net,
                     expansion,
-                    _divisible_by_8(channels * depth_multiplier),
+                    rounded(channels * depth_multiplier, divisible_by),
                     1 if reached else stride,
                     rate if reached else 1,
                     padding,
                     scope,
                 )
                 current, rate = (current, rate * stride) if reached else (current * stride, 1)
+                end_points[f"MobilenetV2/{scope}/depthwise"] = depthwise
                 end_points[f"MobilenetV2/{scope}"] = net
+                number += 1
     return net, end_points
+
+
+def width_from_shapes(shapes: Shapes) -> dict[str, Any]:
+    """Returns the options of `mobilenet_v2` that give variables these shapes.
+
+    Raises:
+        KeyError: a layer that tells them is missing.
+    """
+    multiplier = shapes["MobilenetV2/expanded_conv_16/project/weights"][-1] / _BLOCKS[-1][1]
+    channels = shapes["MobilenetV2/expanded_conv_2/project/weights"][-1]
+    options = {"depth_multiplier": multiplier}
+    return options if channels == rounded(24 * multiplier, 8) else options | {"divisible_by": 1}
 
 
 def _options_from_shapes(shapes: Shapes) -> tuple[int, dict[str, Any]]:
     *_, num_classes = shapes["logits/weights"]
-    channels = shapes["MobilenetV2/expanded_conv_16/project/weights"][-1]
-    return num_classes, {"depth_multiplier": channels / _BLOCKS[-1][1]}
+    return num_classes, width_from_shapes(shapes)
 
 
 @register_model(
@@ -165,8 +182,8 @@ def mobilenet_v2_fcn_16s(
         num_classes: number of classes.
         is_training: of `mobilenet_v2`.
         compute_dtype: type that convolutions compute in, "float32" or "bfloat16".
-        **options: ``depth_multiplier``, ``padding``, ``freeze_batch_norm``, ``batch_norm_decay``,
-            ``batch_norm_epsilon`` of `mobilenet_v2`.
+        **options: ``depth_multiplier``, ``divisible_by``, ``padding``,
+            ``freeze_batch_norm``, ``batch_norm_decay``, ``batch_norm_epsilon`` of `mobilenet_v2`.
 
     Returns:
         ``logits``, float32 [batch, height, width, num_classes], and ``end_points``, the outputs of

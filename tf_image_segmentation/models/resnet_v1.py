@@ -11,7 +11,7 @@ Connected CRFs", TPAMI 2017, section 3.1.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -43,7 +43,8 @@ def _conv2d_same(
     return slim.conv2d(net, channels, kernel, stride, padding=padding, rate=rate, scope=scope)
 
 
-def _bottleneck(net: tf.Tensor, base: int, stride: int, rate: int) -> tf.Tensor:
+def _bottleneck(net: tf.Tensor, base: int, stride: int, rate: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the output and that of the last convolution."""
     with tf.compat.v1.variable_scope("bottleneck_v1"):
         if net.shape[-1] == 4 * base:
             shortcut = net if stride == 1 else slim.max_pool2d(net, 1, stride)
@@ -52,7 +53,7 @@ def _bottleneck(net: tf.Tensor, base: int, stride: int, rate: int) -> tf.Tensor:
         net = slim.conv2d(net, base, 1, scope="conv1")
         net = _conv2d_same(net, base, 3, stride, rate, "conv2")
         net = slim.conv2d(net, 4 * base, 1, activation_fn=None, scope="conv3")
-        return tf.nn.relu(shortcut + net)
+        return tf.nn.relu(shortcut + net), net
 
 
 def _strides_and_rates(units: Sequence[int], output_stride: int) -> Iterator[list[tuple[int, int]]]:
@@ -75,9 +76,8 @@ def _strides_and_rates(units: Sequence[int], output_stride: int) -> Iterator[lis
         yield found
 
 
-def resnet_v1(
+def resnet_v1_features(
     images: tf.Tensor,
-    num_classes: int,
     is_training: bool,
     name: str,
     output_stride: int,
@@ -87,24 +87,23 @@ def resnet_v1(
     freeze_batch_norm: bool = True,
     batch_norm_decay: float = 0.997,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Scores classes at a stride of 8, 16 or 32.
+    """Computes features at a stride of 8, 16 or 32.
 
     Args:
         images: floating point [batch, height, width, 3], the RGB mean already subtracted; height
-            and width multiples of ``output_stride``.
-        num_classes: channels of the scores.
+            and width multiples of ``output_stride``, or one more.
         is_training: whether batch normalization takes the moments of the batch, unless frozen.
         name: "resnet_v1_50" or "resnet_v1_101", also the scope of the variables.
-        output_stride: input pixels per position of the scores.
+        output_stride: input pixels per position of the features.
         units: residual units of each of the four blocks; None for those of ``name``.
-        width_multiplier: scales the channels of every layer but the last, 1/8 or more.
+        width_multiplier: scales the channels, 1/8 or more.
         freeze_batch_norm: whether batch normalization uses its moving averages in training, too, as
             is best with a published checkpoint and few images in a batch.
         batch_norm_decay: of the moving averages.
 
     Returns:
-        The scores [batch, height / output_stride, width / output_stride, num_classes], and the
-        outputs of the blocks by name: ``"resnet_v1_50/block1"``, ...
+        Features [batch, height / output_stride, width / output_stride, channels], and the outputs
+        of layers by name: ``"resnet_v1_50/block1"``, ``"resnet_v1_50/block1/unit_2/conv3"``, ...
 
     Raises:
         ValueError: the network is too thin.
@@ -125,37 +124,38 @@ def resnet_v1(
     with (
         tf.compat.v1.variable_scope(name),
         slim.arg_scope(
-            [slim.conv2d], weights_initializer=slim.variance_scaling_initializer(), padding="SAME"
+            [slim.conv2d],
+            weights_initializer=slim.variance_scaling_initializer(),
+            padding="SAME",
+            normalizer_fn=batch_norm,
+            normalizer_params=normalization,
         ),
     ):
-        with slim.arg_scope(
-            [slim.conv2d], normalizer_fn=batch_norm, normalizer_params=normalization
-        ):
-            net = _conv2d_same(images, root, 7, 2, 1, "conv1")
-            net = slim.max_pool2d(net, 3, 2, padding="SAME", scope="pool1")
-            for block, of_units in enumerate(strides, start=1):
-                with tf.compat.v1.variable_scope(f"block{block}"):
-                    for unit, (stride, rate) in enumerate(of_units, start=1):
-                        with tf.compat.v1.variable_scope(f"unit_{unit}"):
-                            net = _bottleneck(net, root * 2 ** (block - 1), stride, rate)
-                end_points[f"{name}/block{block}"] = net
-        net = slim.conv2d(net, num_classes, 1, activation_fn=None, scope="logits")
-    end_points[f"{name}/logits"] = net
+        net = _conv2d_same(images, root, 7, 2, 1, "conv1")
+        net = slim.max_pool2d(net, 3, 2, padding="SAME", scope="pool1")
+        for block, of_units in enumerate(strides, start=1):
+            with tf.compat.v1.variable_scope(f"block{block}"):
+                for unit, (stride, rate) in enumerate(of_units, start=1):
+                    with tf.compat.v1.variable_scope(f"unit_{unit}"):
+                        net, last = _bottleneck(net, root * 2 ** (block - 1), stride, rate)
+                    end_points[f"{name}/block{block}/unit_{unit}/conv3"] = last
+            end_points[f"{name}/block{block}"] = net
     return net, end_points
 
 
-def _options_from_shapes(name: str) -> Callable[[Shapes], tuple[int, dict[str, Any]]]:
-    def options(shapes: Shapes) -> tuple[int, dict[str, Any]]:
-        width = shapes[f"{name}/conv1/weights"][-1] / _ROOT_CHANNELS
-        *_, num_classes = shapes[f"{name}/logits/weights"]
-        found = [0] * len(_UNITS[name])
-        for variable in shapes:
-            if place := re.match(rf"{name}/block([1-4])/unit_(\d+)/", variable):
-                block, unit = int(place[1]) - 1, int(place[2])
-                found[block] = max(found[block], unit)
-        return num_classes, {"width_multiplier": width, "units": found}
+def size_from_shapes(shapes: Shapes, name: str) -> dict[str, Any]:
+    """Returns the options of `resnet_v1_features` that give variables these shapes.
 
-    return options
+    Raises:
+        KeyError: a layer that tells them is missing.
+    """
+    width = shapes[f"{name}/conv1/weights"][-1] / _ROOT_CHANNELS
+    found = [0] * len(_UNITS[name])
+    for variable in shapes:
+        if place := re.match(rf"{name}/block([1-4])/unit_(\d+)/", variable):
+            block, unit = int(place[1]) - 1, int(place[2])
+            found[block] = max(found[block], unit)
+    return {"width_multiplier": width, "units": found}
 
 
 def _register(backbone: str, stride: int) -> ModelFunction:
@@ -172,23 +172,30 @@ def _register(backbone: str, stride: int) -> ModelFunction:
         check_images(images.shape, stride)
         images = tf.cast(tf.cast(images, tf.float32) - tf.constant(RGB_MEAN), compute_dtype)
         with tf.compat.v1.variable_scope(name):
-            scores, layers = resnet_v1(
-                images, num_classes, is_training, backbone, stride, **options
-            )
+            net, layers = resnet_v1_features(images, is_training, backbone, stride, **options)
+            with tf.compat.v1.variable_scope(backbone):
+                scores = slim.conv2d(
+                    net,
+                    num_classes,
+                    1,
+                    activation_fn=None,
+                    weights_initializer=slim.variance_scaling_initializer(),
+                    scope="logits",
+                )
             layers["logits"] = upsample_bilinear(tf.cast(scores, tf.float32), stride)
         return layers["logits"], {f"{name}/{layer}": net for layer, net in layers.items()}
 
     model.__name__ = model.__qualname__ = name
-    model.__doc__ = f"""`resnet_v1` with {backbone}'s units, upsampled from stride {stride}.
+    model.__doc__ = f"""Scores of {backbone}'s features, upsampled from stride {stride}.
 
     Args:
         images: [batch, height, width, 3], RGB, 0..255, any numeric dtype, height and width
             multiples of {stride}. The RGB mean is subtracted inside.
         num_classes: number of classes.
-        is_training: of `resnet_v1`.
+        is_training: of `resnet_v1_features`.
         compute_dtype: type that convolutions compute in, "float32" or "bfloat16".
         **options: ``units``, ``width_multiplier``, ``freeze_batch_norm``, ``batch_norm_decay`` of
-            `resnet_v1`.
+            `resnet_v1_features`.
 
     Returns:
         ``logits``, float32 [batch, height, width, num_classes], and ``end_points``.
@@ -202,7 +209,10 @@ def _register(backbone: str, stride: int) -> ModelFunction:
         pad_value=RGB_MEAN,
         # From the classifier; and from the same network at the other stride, whole.
         starts_from={backbone: ("logits",), f"{backbone}_{24 - stride}s": ()},
-        options_from_shapes=_options_from_shapes(backbone),
+        options_from_shapes=lambda shapes: (
+            shapes[f"{backbone}/logits/weights"][-1],
+            size_from_shapes(shapes, backbone),
+        ),
     )(model)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 import tf_slim as slim
 
-from tf_image_segmentation.models.layers import product_conv2d
+from tf_image_segmentation.models.layers import dropout, product_conv2d
 from tf_image_segmentation.models.registry import Shapes
 
 # The mean RGB of ImageNet that published VGG checkpoints were trained with, in 0..255.
@@ -23,15 +23,6 @@ RGB_MEAN = (123.68, 116.78, 103.94)
 
 # (layers, channels) of conv1 to conv5; a 2x2 max pooling follows each.
 _BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
-
-
-def _dropout(
-    net: tf.Tensor, keep_prob: float, is_training: bool, seed: tf.Tensor | None, scope: str
-) -> tf.Tensor:
-    if seed is None or not is_training:
-        return slim.dropout(net, keep_prob, is_training=is_training, scope=scope)
-    # Follows from the seed alone, so that a resumed run drops what an uninterrupted one dropped.
-    return tf.nn.experimental.stateless_dropout(net, rate=1.0 - keep_prob, seed=seed)
 
 
 def _width(channels: int, multiplier: float) -> int:
@@ -77,6 +68,7 @@ def vgg_16(
     fc_channels: int = 4096,
     fc6_kernel: int = 7,
     dropout_keep_prob: float = 0.5,
+    zero_scores: bool = False,
     dropout_seed: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """Scores classes at stride 32.
@@ -90,6 +82,7 @@ def vgg_16(
         fc_channels: channels of fc6 and fc7 before scaling.
         fc6_kernel: side of fc6's kernel.
         dropout_keep_prob: probability that an activation of fc6 or fc7 is kept.
+        zero_scores: whether fc8 starts from zeros, so that all classes are equally likely at first.
         dropout_seed: int32 [2] that decides alone what is dropped; None uses the op's random state.
 
     Returns:
@@ -98,9 +91,9 @@ def vgg_16(
     """
     fc_channels = _width(fc_channels, width_multiplier)
 
-    def dropout(net: tf.Tensor, number: int) -> tf.Tensor:
+    def dropped(net: tf.Tensor, number: int) -> tf.Tensor:
         seed = None if dropout_seed is None else tf.add(dropout_seed, [0, number])
-        return _dropout(net, dropout_keep_prob, is_training, seed, f"dropout{number}")
+        return dropout(net, dropout_keep_prob, is_training, seed, f"dropout{number}")
 
     with (
         tf.compat.v1.variable_scope("vgg_16"),
@@ -109,9 +102,10 @@ def vgg_16(
         end_points = vgg_16_convolutions(images, width_multiplier)
         net = product_conv2d(end_points["vgg_16/pool5"], fc_channels, fc6_kernel, "fc6")
         end_points["vgg_16/fc6"] = net
-        net = product_conv2d(dropout(net, 6), fc_channels, 1, "fc7")
+        net = product_conv2d(dropped(net, 6), fc_channels, 1, "fc7")
         end_points["vgg_16/fc7"] = net
-        net = product_conv2d(dropout(net, 7), num_classes, 1, "fc8", activation_fn=None)
+        zeros = {"weights_initializer": tf.compat.v1.zeros_initializer()} if zero_scores else {}
+        net = product_conv2d(dropped(net, 7), num_classes, 1, "fc8", activation_fn=None, **zeros)
         end_points["vgg_16/fc8"] = net
     return net, end_points
 
