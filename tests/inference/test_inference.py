@@ -250,8 +250,27 @@ def test_crf_refines_the_probabilities(network):
 
 @pytest.mark.parametrize("options", [{"scales": (1, 2)}, {"flip": True}, {"crf": CrfParameters()}])
 def test_views_are_padded_only(network, options):
-    with pytest.raises(ValueError, match="padded images only"):
+    with pytest.raises(ValueError, match="gives labels alone: leave out scales"):
         predict_labels(network, random_image(8, 8), fit="resize", **options)
+
+
+def test_a_size_stretches_the_image_and_the_logits_back(network):
+    image = random_image(40, 50)
+    stretched = tf.image.resize(image[np.newaxis], [32, 96])
+    logits = tf.image.resize(network(stretched), [40, 50])[0].numpy()
+    found = predict_labels(network, image, fit="32x96")
+    np.testing.assert_array_equal(found, logits.argmax(axis=-1))
+    mirrored = tf.image.resize(network(stretched[:, :, ::-1]), [40, 50])[0, :, ::-1].numpy()
+    both = tf.nn.softmax(logits).numpy() + tf.nn.softmax(mirrored).numpy()
+    found = predict_labels(network, image, fit="32x96", flip=True)
+    assert np.mean(found == both.argmax(axis=-1)) > 0.99
+
+
+def test_a_size_that_does_not_fit_is_refused(network):
+    with pytest.raises(ValueError, match="multiples of 32 for this model, got 30x96; try 32x96"):
+        predict_labels(network, random_image(8, 8), fit="30x96")
+    with pytest.raises(ValueError, match="scales work on padded images only"):
+        predict_labels(network, random_image(8, 8), fit="32x32", scales=(2,))
 
 
 @pytest.mark.parametrize("scales", [(), (1.0, 0.0), (-1.0,), (float("nan"),), (0.05,), (1e9,)])

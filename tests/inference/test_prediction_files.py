@@ -184,7 +184,7 @@ def test_what_cannot_be_done_is_found_first(folder, tmp_path):  # fault 20
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no JPEG or PNG files"):
         find_jobs([tmp_path / "empty"], tmp_path / "out")
-    with pytest.raises(DataError, match="probabilities work on padded images only"):
+    with pytest.raises(DataError, match="gives labels alone: leave out scales, flip, crf and prob"):
         PredictionOptions("resize", probabilities=True)
     with pytest.raises(DataError, match="window must be a multiple of 32 for this model"):
         Predictor(Reds(), PredictionOptions(window=1000))

@@ -283,7 +283,7 @@ def test_checkpoint_without_description_is_known_by_its_shapes(tmp_path):
 def test_random_weights_never_predict(tmp_path):
     # fault 59
     np.savez(tmp_path / "vgg.npz", **vgg_arrays(network_of()))
-    with pytest.raises(DataError, match=r"holds vgg_16, not one of .*; train one from it first"):
+    with pytest.raises(DataError, match=r"holds vgg_16, not one of .*, or train one from it first"):
         Network.from_checkpoint(tmp_path / "vgg.npz")
     network_of(fcn_32s).save(tmp_path / "fcn_32s")
     with pytest.raises(DataError, match="holds fcn_32s, not fcn_8s"):

@@ -10,7 +10,7 @@ from typing import Any
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.crf import CrfParameters, check_installed
-from tf_image_segmentation.inference.options import FITS, OVERLAP, WINDOW, PredictionOptions
+from tf_image_segmentation.inference.options import OVERLAP, WINDOW, PredictionOptions
 from tf_image_segmentation.registry import Part
 from tf_image_segmentation.structs import parse_toml_value
 
@@ -34,10 +34,11 @@ def add_prediction_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--fit",
-        choices=FITS,
+        metavar="pad|resize|HxW",
         default="pad",
-        help="how images are brought to a size that the model takes: padded, or resized and the "
-        "result resized back as the classic system did",
+        help="how images are brought to a size that the model takes: padded; resized, and the "
+        "labels resized back, as the classic system did; or all stretched to one size, such as "
+        "257x257, and the logits resized back",
     )
     add("--scales", type=float, nargs="+", default=[1.0], help="sizes to average probabilities of")
     add("--flip", action="store_true", help="average with the prediction for the mirrored image")
@@ -97,12 +98,6 @@ def chosen_prediction(args: argparse.Namespace) -> PredictionOptions:
             known or no number, or pydensecrf is not installed.
     """
     probabilities = getattr(args, "probabilities", False)
-    several = args.scales != [1.0] or args.flip
-    if args.fit != "pad" and (several or args.crf is not None or probabilities):
-        raise DataError(
-            "--scales, --flip, --crf and --probabilities work on padded images; leave out --fit "
-            "resize"
-        )
     if args.workers < 1:
         raise DataError(f"--workers must be at least 1, got {args.workers}")
     crf = None if args.crf is None else _crf_parameters(args.crf)

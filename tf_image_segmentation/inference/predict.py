@@ -95,8 +95,11 @@ def _resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return tf.image.resize(image, [height, width]).numpy()
 
 
-def _logits(network: Network, image: np.ndarray) -> tf.Tensor:
+def _logits(network: Network, image: np.ndarray, size: tuple[int, int] | None) -> tf.Tensor:
     height, width = image.shape[:2]
+    if size is not None:
+        logits = network(_resize(image, *size)[np.newaxis])[0]
+        return tf.image.resize(logits, [height, width])
     return network(pad_to_multiple(image, network.spec)[np.newaxis])[0, :height, :width]
 
 
@@ -107,14 +110,15 @@ def _softmax(logits: np.ndarray | tf.Tensor) -> np.ndarray:
 def _scores(network: Network, image: np.ndarray, options: PredictionOptions) -> np.ndarray:
     """Returns the logits of a single view, of several the mean probabilities."""
     if not options.several:
-        return _logits(network, image).numpy()
+        return _logits(network, image, options.size).numpy()
     height, width = image.shape[:2]
     total = np.zeros((height, width, network.num_classes), np.float32)
     for scale in options.scales:
         scaled = _resize(image, max(1, round(height * scale)), max(1, round(width * scale)))
-        seen = [_softmax(_logits(network, scaled))]
+        seen = [_softmax(_logits(network, scaled, options.size))]
         if options.flip:
-            seen.append(_softmax(_logits(network, scaled[:, ::-1]))[:, ::-1])
+            mirrored = _logits(network, scaled[:, ::-1], options.size)
+            seen.append(_softmax(mirrored)[:, ::-1])
         total += sum(_resize(view, height, width) for view in seen) / len(seen)
     return total / len(options.scales)
 
@@ -153,7 +157,8 @@ def predict_blocks(
         yield Block(*everything, _predict_resized(network, image))
         return
     whole = options.whole(image)
-    if whole and not (options.several or options.crf or options.probabilities):
+    labels_suffice = not (options.several or options.crf or options.probabilities)
+    if options.fit == "pad" and whole and labels_suffice:
         labels = _labels(network, pad_to_multiple(image, network.spec)[np.newaxis])
         yield Block(*everything, labels[: image.shape[0], : image.shape[1]])
         return
@@ -222,10 +227,11 @@ def predict_labels(
     Args:
         network: any `Network` of at most 256 classes.
         image: [height, width, 3], RGB, 0..255, any size and numeric dtype; uint8 with ``crf``.
-        fit: "pad" or "resize", see `PredictionOptions`, as for the following ones.
+        fit: "pad", "resize" or a size such as "257x257", see `PredictionOptions`, as for the
+            following ones.
         scales: sizes whose probabilities are averaged.
         flip: whether each size is predicted mirrored, too.
-        crf: refines the probabilities, see `crf.refine`; only with "pad".
+        crf: refines the probabilities, see `crf.refine`; not with "resize".
         window: side of the windows of large images.
         overlap: of the windows.
 

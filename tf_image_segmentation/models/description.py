@@ -84,18 +84,23 @@ def read_description(path: Path) -> Description | None:
         ) from error
 
 
-def describe(path: str | Path) -> Description:
+def describe(path: str | Path, model: str | None = None) -> Description:
     """Describes the model of a checkpoint.
 
     Warns if the plugin file that defines the model is not what it was when the model was saved.
 
+    Args:
+        path: as for `Network.restore`.
+        model: the model that the checkpoint must hold. A checkpoint from elsewhere, such as a
+            published one, may then do without the model's scope. None takes what is there.
+
     Raises:
-        DataError: there is no checkpoint, it holds no model, or one that no registered function
-            defines.
+        DataError: there is no checkpoint, it holds no model, another one, or one that no registered
+            function defines.
     """
-    saved = read_description(Path(path))
-    if saved is None:
-        return _from_shapes(Path(path))
+    saved = read_description(Path(path)) or _from_shapes(Path(path), model)
+    if model not in (None, saved.model):
+        raise DataError(f"{path}: holds {saved.model}, not {model}; leave out --model")
     if saved.model in MODELS:
         _warn_of_changed_plugin(path, saved)
     elif saved.plugin is not None:
@@ -134,15 +139,16 @@ def _warn_of_changed_plugin(path: str | Path, saved: Description) -> None:
         )
 
 
-def _from_shapes(path: Path) -> Description:
+def _from_shapes(path: Path, model: str | None) -> Description:
     weights = checkpoints.open_weights(path)
-    spec = _model_of(weights)
+    has_scope = any(name.split("/")[0] in _scopes() for name in weights.shapes)
+    spec = MODELS[model] if model is not None and not has_scope else _model_of(weights)
     if spec.options_from_shapes is None:
         raise DataError(
             f"{weights.path}: holds {spec.name}, but its shapes do not tell the options; put the "
             f"description that was saved with it beside it, as {description_path(weights.path)}"
         )
-    scope = f"{spec.scope}/"
+    scope = f"{spec.scope}/" if has_scope else ""
     shapes = {n.removeprefix(scope): s for n, s in weights.shapes.items() if n.startswith(scope)}
     try:
         num_classes, options = spec.options_from_shapes(shapes)
@@ -156,12 +162,17 @@ def _from_shapes(path: Path) -> Description:
         raise DataError(f"{weights.path}: has shapes that no {spec.name} has ({error})") from error
 
 
+def _scopes() -> dict[str, ModelSpec]:
+    return {MODELS[name].scope: MODELS[name] for name in MODELS}
+
+
 def _model_of(weights: checkpoints.Weights) -> ModelSpec:
     first_parts = {name.split("/")[0] for name in weights.shapes if "/" in name}
-    found = [MODELS[name] for name in MODELS if MODELS[name].scope in first_parts]
+    found = [spec for scope, spec in _scopes().items() if scope in first_parts]
     if not found:
         held = ", ".join(sorted(first_parts)[:5]) or "nothing"
         raise DataError(
-            f"{weights.path}: holds {held}, not one of {', '.join(MODELS)}; train one from it first"
+            f"{weights.path}: holds {held}, not one of {', '.join(MODELS)}; name the "
+            "one that it holds with --model, or train one from it first"
         )
     return found[0]

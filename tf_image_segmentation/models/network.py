@@ -117,15 +117,13 @@ class Network(tf.Module):
 
         Args:
             path: as for `restore`.
-            model: the name that the model must have; None takes what is there.
+            model: the name that the model must have; see `describe`.
 
         Raises:
             DataError: there is no such checkpoint, it holds another model, or lacks variables:
                 random weights never predict.
         """
-        found = describe(path)
-        if model not in (None, found.model):
-            raise DataError(f"{path}: holds {found.model}, not {model}; leave out --model")
+        found = describe(path, model)
         network = cls._described(found, checkpoints.open_weights(Path(path)))
         network.class_names = found.dataset.class_names or None
         network.palette = found.dataset.palette or None
@@ -140,12 +138,15 @@ class Network(tf.Module):
     @classmethod
     def _described(cls, description: Description, weights: checkpoints.Weights) -> Network:
         """Builds a network that fits a checkpoint, before it takes memory for one that does not."""
+        scope = f"{MODELS[description.model].scope}/"
+        has_scope = any(name.startswith(scope) for name in weights.shapes)
+        shapes = {name if has_scope else scope + name: s for name, s in weights.shapes.items()}
         try:
             return cls(
                 MODELS[description.model].function,
                 description.num_classes,
                 description.compute_dtype,
-                shapes=weights.shapes,
+                shapes=shapes,
                 **description.model_options,
             )
         except (TypeError, ValueError, OverflowError, tf.errors.OpError) as error:
