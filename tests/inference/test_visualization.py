@@ -36,9 +36,9 @@ def test_colorize_as_pillow_paints_a_palette_image() -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
 def test_ids_beyond_the_palette_get_the_ignore_color(dtype: type) -> None:  # fault 62
     mask = np.array([[37, 2]], dtype)
-    assert colorize(mask, PALETTE, (1, 2, 3)).tolist() == [[[1, 2, 3], [200, 100, 50]]]
+    assert colorize(mask, PALETTE).tolist() == [[[*IGNORE_COLOR], [200, 100, 50]]]
     if dtype is not np.uint8:
-        assert colorize(np.array([[-1]], dtype), PALETTE, (1, 2, 3)).tolist() == [[[1, 2, 3]]]
+        assert colorize(np.array([[-1]], dtype), PALETTE).tolist() == [[[*IGNORE_COLOR]]]
 
 
 def test_names_of_all_ids() -> None:  # fault 62

@@ -80,13 +80,6 @@ def test_a_schedule_of_the_user():
     SCHEDULES.remove_from(__name__)
 
 
-def test_its_configuration_rebuilds_it():
-    part = Part("poly", {"power": 0.5})
-    schedule = LearningRate(0.1, steps=50, schedule=part, warmup_steps=5)
-    again = LearningRate.from_config(schedule.get_config())
-    np.testing.assert_array_equal(rates(again, range(60)), rates(schedule, range(60)))
-
-
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [

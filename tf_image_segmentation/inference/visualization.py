@@ -44,18 +44,18 @@ def generic_palette(num_colors: int) -> list[Color]:
     return [(0, 0, 0), *rounded][:num_colors]
 
 
-def colorize(mask: np.ndarray, palette: Palette, ignore_color: Color = IGNORE_COLOR) -> np.ndarray:
+def colorize(mask: np.ndarray, palette: Palette) -> np.ndarray:
     """Paints class ids with their colors.
 
     Args:
         mask: class ids, any integer dtype, [height, width].
-        palette: the color of each class id.
-        ignore_color: for every id beyond the palette, the ignore label among them.
+        palette: the color of each class id; any id beyond it, such as the ignore label, is painted
+            in `IGNORE_COLOR`.
 
     Returns:
         RGB, uint8 [height, width, 3].
     """
-    colors = np.array([*palette, ignore_color], np.uint8)
+    colors = np.array([*palette, IGNORE_COLOR], np.uint8)
     ids = np.asarray(mask).astype(np.int64)
     known = (ids >= 0) & (ids < len(palette))
     return colors[np.where(known, ids, len(palette))]

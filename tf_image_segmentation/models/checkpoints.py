@@ -62,11 +62,6 @@ def _newest_in(folder: Path) -> Path:
     return max(prefixes, key=lambda prefix: (number(prefix), prefix.name))
 
 
-def description_path(prefix: Path) -> Path:
-    """Returns where the description of the checkpoint ``prefix`` lies."""
-    return Path(f"{prefix}.json")
-
-
 def _open_npz(path: Path) -> Weights:
     try:
         with np.load(path, allow_pickle=False) as file:

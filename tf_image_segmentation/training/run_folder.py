@@ -176,8 +176,6 @@ class RunFolder:
 
     def log(self, **fields: Any) -> None:
         """Appends one line to ``metrics.jsonl``."""
-        if not self.is_owner:
-            return
         with self._metrics_file.open("a") as file:
             file.write(json.dumps(fields) + "\n")
 

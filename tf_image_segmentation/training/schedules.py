@@ -73,8 +73,8 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         self, rate: float, steps: int, schedule: str | Part = "constant", warmup_steps: int = 0
     ) -> None:
         super().__init__()
-        self._part = schedule if isinstance(schedule, Part) else Part.parse(schedule, "schedule")
-        self._factor = SCHEDULES.bind(self._part, "step", "steps")
+        part = schedule if isinstance(schedule, Part) else Part.parse(schedule, "schedule")
+        self._factor = SCHEDULES.bind(part, "step", "steps")
         self.rate, self.steps, self.warmup_steps = rate, steps, warmup_steps
         self(0)  # raises where an argument is out of range
 
@@ -85,12 +85,3 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         if self.warmup_steps:
             rate *= tf.minimum((step + 1.0) / float(self.warmup_steps), 1.0)
         return rate
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that rebuild this schedule."""
-        return {
-            "rate": self.rate,
-            "steps": self.steps,
-            "schedule": self._part.to_json(),
-            "warmup_steps": self.warmup_steps,
-        }
