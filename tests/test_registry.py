@@ -71,6 +71,7 @@ def test_a_part_is_a_name_or_a_table():
     part = Part.parse({"name": "dice", "weight": 2}, "loss")
     assert part == Part("dice", {"weight": 2})
     assert Part.parse(part.to_json(), "loss") == part
+    assert Part.parse(part, "loss") is part
     for wrong in (3, {"weight": 2}, {"name": 5}, None):
         with pytest.raises(DataError, match="a loss must be a name or a table with a name"):
             Part.parse(wrong, "loss")

@@ -35,15 +35,17 @@ class Part:
 
     @classmethod
     def parse(cls, value: Any, kind: str) -> Part:
-        """Returns the part that a name or a table with ``name`` means.
+        """Returns the part that a name or a table with ``name`` means; a part means itself.
 
         Args:
-            value: the name or the table.
+            value: the name, the table or the part.
             kind: what the part is, for the message.
 
         Raises:
-            DataError: ``value`` is neither.
+            DataError: ``value`` is none of these.
         """
+        if isinstance(value, Part):
+            return value
         if isinstance(value, str):
             return cls(value)
         if isinstance(value, Mapping) and isinstance(value.get("name"), str):

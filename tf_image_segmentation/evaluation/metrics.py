@@ -99,7 +99,7 @@ def parse_metrics(values: Iterable[Any]) -> tuple[Part, ...]:
     Raises:
         DataError: a metric is unknown, has wrong arguments or occurs twice.
     """
-    parts = tuple(v if isinstance(v, Part) else Part.parse(v, METRICS.kind) for v in values)
+    parts = tuple(Part.parse(value, METRICS.kind) for value in values)
     for part in parts:
         METRICS.bind(part, *_given(part))
     if twice := sorted({p.name for p in parts if sum(p.name == q.name for q in parts) > 1}):

@@ -50,9 +50,8 @@ def make_augmentation(
         DataError: an op is unknown, has wrong arguments, or returns something else than an image
             and its mask.
     """
-    parsed = [p if isinstance(p, Part) else Part.parse(p, AUGMENTATIONS.kind) for p in parts]
     context = {"image_fill": image_fill, "crop_size": crop_size}
-    operations = tuple(_bind(part, context) for part in parsed)
+    operations = tuple(_bind(Part.parse(part, AUGMENTATIONS.kind), context) for part in parts)
     augmentation = Augmentation(operations, crop_size, image_fill, mask_fill)
     with tf.device("CPU:0"):
         augmentation(tf.zeros([*crop_size, 3]), tf.zeros(crop_size, tf.uint8), tf.constant([0, 0]))

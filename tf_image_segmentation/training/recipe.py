@@ -281,20 +281,18 @@ def _plain_to_typed(fields: Mapping[str, Any]) -> dict[str, Any]:
     typed = dict(fields)
     for name in PARTS:
         if name in typed:
-            typed[name] = _part(typed[name], name)
+            typed[name] = Part.parse(typed[name], f"part of {name}")
     for name in _PART_LISTS:
         if name in typed:
             value = typed[name]
             several = isinstance(value, list | tuple)
-            typed[name] = tuple(_part(part, name) for part in (value if several else [value]))
+            typed[name] = tuple(
+                Part.parse(part, f"part of {name}") for part in (value if several else [value])
+            )
     crop = typed.get("crop_size")
     if isinstance(crop, int):
         typed["crop_size"] = (crop, crop)
     return {name: tuple(v) if isinstance(v, list) else v for name, v in typed.items()}
-
-
-def _part(value: Any, field: str) -> Part:
-    return value if isinstance(value, Part) else Part.parse(value, f"part of {field}")
 
 
 def _to_plain(value: Any) -> Any:

@@ -73,8 +73,7 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         self, rate: float, steps: int, schedule: str | Part = "constant", warmup_steps: int = 0
     ) -> None:
         super().__init__()
-        part = schedule if isinstance(schedule, Part) else Part.parse(schedule, "schedule")
-        self._factor = SCHEDULES.bind(part, "step", "steps")
+        self._factor = SCHEDULES.bind(Part.parse(schedule, SCHEDULES.kind), "step", "steps")
         self.rate, self.steps, self.warmup_steps = rate, steps, warmup_steps
         self(0)  # raises where an argument is out of range
 

@@ -129,7 +129,7 @@ def make_loss(
             or there is no loss at all.
     """
     named = [parts] if isinstance(parts, str | Part) else parts
-    losses = [_weighted(Part(part) if isinstance(part, str) else part) for part in named]
+    losses = [_weighted(Part.parse(part, LOSSES.kind)) for part in named]
     if not losses:
         raise DataError("loss must name at least one loss, such as cross_entropy, got none")
     return TotalLoss(losses, ignore_label, class_weights)
