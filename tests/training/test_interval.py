@@ -5,18 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.training.interval import Interval, Timer
+from tf_image_segmentation.training.interval import Timer, parse_interval
 
 
 def test_intervals_are_steps_or_minutes():
-    every = Interval.parse(3, "x")
-    assert [every.is_due(step, 1e9) for step in (2, 3, 4, 6)] == [False, True, False, True]
-    assert Interval.parse("3", "x") == every
-    often = Interval.parse("1.5m", "x")
-    assert not often.is_due(3, 89) and often.is_due(3, 90)
+    assert parse_interval(3, "x") == parse_interval("3", "x") == (3, 0)
+    assert parse_interval("1.5m", "x") == (0, 1.5)
     for wrong in ("", "-1", -1, "0m", "m", "1h", 1.5):
         with pytest.raises(DataError, match="x must be at least 1 step"):
-            Interval.parse(wrong, "x")
+            parse_interval(wrong, "x")
+
+
+def test_a_timer_of_steps_is_due_at_their_multiples():
+    timer = Timer(3)
+    assert [timer.is_due(step) for step in (2, 3, 4, 6)] == [False, True, False, True]
 
 
 def test_a_timer_counts_minutes_from_its_last_restart(monkeypatch):

@@ -4,48 +4,35 @@ from __future__ import annotations
 
 import re
 import time
-from typing import NamedTuple
 
 from tf_image_segmentation.errors import DataError
 
 
-class Interval(NamedTuple):
-    """A number of steps, or of minutes; the other one is 0."""
+def parse_interval(value: int | str, field: str) -> tuple[int, float]:
+    """Returns the steps and the minutes that ``500``, ``"500"`` or ``"10m"`` means; one is 0.
 
-    steps: int = 0
-    minutes: float = 0.0
-
-    @classmethod
-    def parse(cls, value: int | str, field: str) -> Interval:
-        """Returns the interval that ``500``, ``"500"`` or ``"10m"`` means.
-
-        Raises:
-            DataError: ``value`` is none of these, or not above 0.
-        """
-        text = str(value)
-        if re.fullmatch(r"\d+", text) and int(text) >= 1:
-            return cls(steps=int(text))
-        if re.fullmatch(r"\d+(\.\d+)?m", text) and float(text[:-1]) > 0:
-            return cls(minutes=float(text[:-1]))
-        raise DataError(
-            f'{field} must be at least 1 step, such as 500, or minutes, such as "10m", '
-            f"got {value!r}"
-        )
-
-    def is_due(self, step: int, seconds: float) -> bool:
-        """Returns whether it is time at ``step``, ``seconds`` after it was done last."""
-        return step % self.steps == 0 if self.steps else seconds >= 60 * self.minutes
+    Raises:
+        DataError: ``value`` is none of these, or not above 0.
+    """
+    text = str(value)
+    if re.fullmatch(r"\d+", text) and int(text) >= 1:
+        return int(text), 0.0
+    if re.fullmatch(r"\d+(\.\d+)?m", text) and float(text[:-1]) > 0:
+        return 0, float(text[:-1])
+    raise DataError(
+        f'{field} must be at least 1 step, such as 500, or minutes, such as "10m", got {value!r}'
+    )
 
 
 class Timer:
     """Tells when an interval is over.
 
     Args:
-        interval: see `Interval.parse`.
+        interval: see `parse_interval`.
     """
 
     def __init__(self, interval: int | str) -> None:
-        self._interval = Interval.parse(interval, "interval")
+        self._steps, self._minutes = parse_interval(interval, "interval")
         self.restart()
 
     def restart(self) -> None:
@@ -54,4 +41,6 @@ class Timer:
 
     def is_due(self, step: int) -> bool:
         """Returns whether the interval is over at ``step``."""
-        return self._interval.is_due(step, time.monotonic() - self._started)
+        if self._steps:
+            return step % self._steps == 0
+        return time.monotonic() - self._started >= 60 * self._minutes

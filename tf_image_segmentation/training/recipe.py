@@ -31,7 +31,7 @@ from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import Part
 from tf_image_segmentation.structs import convert, read_toml
 from tf_image_segmentation.training.changes import PARTS, parse_change, set_value
-from tf_image_segmentation.training.interval import Interval
+from tf_image_segmentation.training.interval import parse_interval
 
 COMPUTE_DTYPES = ("float32", "bfloat16")
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
@@ -133,7 +133,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             self.compute_dtype,
         )
         for name in ("validation_interval", "checkpoint_interval"):
-            Interval.parse(getattr(self, name), name)
+            parse_interval(getattr(self, name), name)
 
     @classmethod
     def from_plain(cls, fields: Mapping[str, Any], source: Path | str) -> Recipe:
