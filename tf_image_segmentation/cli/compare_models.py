@@ -8,8 +8,10 @@ from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.cli.options import (
     add_metrics_option,
     add_prediction_options,
+    add_records_options,
     chosen_metrics,
     chosen_prediction,
+    opened_records,
 )
 
 
@@ -18,9 +20,7 @@ def main() -> None:
     parser = command_line.parser(__doc__)
     add = parser.add_argument
     add("checkpoints", nargs="+", metavar="CHECKPOINT", help="checkpoints, such as RUN/model/best")
-    add("--tfrecords", required=True, help="records: a folder, a file or a glob")
-    add("--split", default="val", help="split of a folder of records")
-    add("--dataset", help="registered dataset, for records without a manifest")
+    add_records_options(parser)
     add_prediction_options(parser)
     add_metrics_option(parser)
     add("--picture", type=Path, metavar="FILE.png", help="image, truth and predictions in rows")
@@ -34,11 +34,9 @@ def main() -> None:
     from tf_image_segmentation.evaluation.compare import compare
     from tf_image_segmentation.evaluation.summary import summary_table
     from tf_image_segmentation.models.network import Network
-    from tf_image_segmentation.tfrecords.reader import open_records
 
     options, metrics = chosen_prediction(args), chosen_metrics(args)
-    records = open_records(args.tfrecords, args.split)
-    info = records.described_as(args.dataset)
+    records, info = opened_records(args)
     networks = {}
     for checkpoint in args.checkpoints:
         network = Network.from_checkpoint(checkpoint)

@@ -18,8 +18,10 @@ from tf_image_segmentation.cli.options import (
     add_checkpoint_options,
     add_metrics_option,
     add_prediction_options,
+    add_records_options,
     chosen_metrics,
     chosen_prediction,
+    opened_records,
     prediction_facts,
 )
 from tf_image_segmentation.datasets.info import DatasetInfo
@@ -37,11 +39,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = command_line.parser(__doc__)
     add = parser.add_argument
     add_checkpoint_options(parser)
-    add("--tfrecords", required=True, help="records: a folder, a file or a glob")
-    add("--split", default="val", help="split of a folder of records")
+    add_records_options(parser)
     add_prediction_options(parser)
     add_metrics_option(parser)
-    add("--dataset", help="registered dataset, for records without a manifest")
     add("--output-dir", type=Path, help="folder for metrics.json and confusion_matrix.png")
     add(
         "--report",
@@ -67,13 +67,11 @@ def main() -> None:
     from tf_image_segmentation.evaluation import summary
     from tf_image_segmentation.evaluation.evaluate import evaluate
     from tf_image_segmentation.models.network import Network
-    from tf_image_segmentation.tfrecords.reader import open_records
 
     if args.output_dir is not None and args.output_dir.exists() and not args.output_dir.is_dir():
         raise DataError(f"{args.output_dir}: is a file; name a folder with --output-dir")
     options, metrics = chosen_prediction(args), chosen_metrics(args)
-    records = open_records(args.tfrecords, args.split)
-    info = records.described_as(args.dataset)
+    records, info = opened_records(args)
     network = Network.from_checkpoint(args.checkpoint, args.model)
     info.check_model(network.num_classes, network.class_names)
     options = options.for_model(network.spec.size_divisor)

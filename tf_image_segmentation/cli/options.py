@@ -1,18 +1,22 @@
-"""Options that several commands have: which checkpoint, how it predicts, how images are read."""
+"""Options that several commands have: checkpoint, records, how images are read and predicted."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.crf import CrfParameters, check_installed
 from tf_image_segmentation.inference.options import OVERLAP, WINDOW, PredictionOptions
 from tf_image_segmentation.registry import Part
 from tf_image_segmentation.structs import parse_toml_value
+
+if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help should not wait for it
+    from tf_image_segmentation.tfrecords.reader import Records
 
 _CRF_FIELDS = {field.name: getattr(CrfParameters(), field.name) for field in fields(CrfParameters)}
 
@@ -27,6 +31,26 @@ def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
         help="the model that the checkpoint must hold, such as fcn_8s; None takes what was saved "
         "beside it",
     )
+
+
+def add_records_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --tfrecords, --split and --dataset, which `opened_records` opens."""
+    add = parser.add_argument
+    add("--tfrecords", required=True, help="records: a folder, a file or a glob")
+    add("--split", default="val", help="split of a folder of records")
+    add("--dataset", help="registered dataset, for records without a manifest")
+
+
+def opened_records(args: argparse.Namespace) -> tuple[Records, DatasetInfo]:
+    """Returns the records that the options name, and their classes.
+
+    Raises:
+        DataError: they cannot be opened, or nothing says what their classes are.
+    """
+    from tf_image_segmentation.tfrecords.reader import open_records
+
+    records = open_records(args.tfrecords, args.split)
+    return records, records.described_as(args.dataset)
 
 
 def add_prediction_options(parser: argparse.ArgumentParser) -> None:

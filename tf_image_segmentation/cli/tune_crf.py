@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.options import add_records_options, opened_records
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
 from tf_image_segmentation.evaluation.metrics import compute_metrics, parse_metrics
@@ -33,9 +34,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = command_line.parser(__doc__)
     add = parser.add_argument
     add("--checkpoint", required=True, help="checkpoint prefix, .npz, or a folder: RUN/model/best")
-    add("--tfrecords", required=True, help="records: a folder, a file or a glob")
-    add("--split", default="val", help="split of a folder of records")
-    add("--dataset", help="registered dataset, for records without a manifest")
+    add_records_options(parser)
     add("--output-dir", type=Path, required=True, help="folder of the search")
     add("--scales", type=float, nargs="+", default=[1.0], help="sizes to average probabilities of")
     add("--flip", action="store_true", help="average with the prediction for the mirrored image")
@@ -99,7 +98,6 @@ def main() -> None:
     command_line.load_tensorflow()
     from tf_image_segmentation.inference.options import PredictionOptions
     from tf_image_segmentation.models.network import Network
-    from tf_image_segmentation.tfrecords.reader import open_records
     from tf_image_segmentation.tuning import predictions
     from tf_image_segmentation.tuning.report import Result, print_report
     from tf_image_segmentation.tuning.search import (
@@ -115,8 +113,7 @@ def main() -> None:
         options = PredictionOptions(scales=tuple(args.scales), flip=args.flip)
     except ValueError as error:
         raise DataError(f"--scales: {error}; try --scales 0.75 1 1.25") from error
-    records = open_records(args.tfrecords, args.split)
-    info = records.described_as(args.dataset)
+    records, info = opened_records(args)
 
     image_ids = predictions.checked_ids(records, info, options)
     count = len(image_ids)
