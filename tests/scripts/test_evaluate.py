@@ -192,9 +192,7 @@ def test_a_checkpoint_that_lacks_variables_is_an_error(fails, network, tmp_path)
 def test_a_classifier_is_no_segmentation_model(fails, tmp_path):  # fault 59
     name = "vgg_16/conv1/conv1_1/weights"
     np.savez(tmp_path / "vgg.npz", **{name: np.zeros((3, 3, 3, 64), np.float32)})
-    assert "holds vgg_16, not one of fcn_16s, fcn_32s, fcn_8s" in fails(
-        checkpoint=tmp_path / "vgg.npz"
-    )
+    assert "holds vgg_16, not one of deeplab_v3" in fails(checkpoint=tmp_path / "vgg.npz")
 
 
 def test_another_model_is_an_error(fails, checkpoint):
@@ -239,7 +237,7 @@ def test_an_output_that_is_a_file_is_refused_at_the_start(
 def test_help_answers_without_tensorflow(repository):
     shown = run_process(repository, "--help", options=("-X", "importtime"))
     assert shown.returncode == 0
-    assert "--fit {pad,resize}" in shown.stdout
+    assert "--fit pad|resize|HxW" in shown.stdout
     assert "(default: pad)" in shown.stdout
     assert "import time" in shown.stderr
     assert "tensorflow" not in shown.stderr
@@ -326,7 +324,7 @@ def test_metrics_are_chosen_by_name_built_in_or_the_users_own(
         (["--crf", "bilateral_sxy=nan"], "bilateral_sxy must be from 0.01 to 10000, got nan"),
         (["--scales", 0], "scales must be numbers from 0.0625 to 16, got [0.0]"),
         (["--scales", "nan"], "scales must be numbers from 0.0625 to 16, got [nan]"),
-        (["--flip", "--fit", "resize"], "leave out --fit resize"),
+        (["--flip", "--fit", "resize"], "gives labels alone: leave out scales"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(evaluate, checkpoint, records, options, message):

@@ -72,7 +72,7 @@ def test_views_crf_and_probabilities_reach_the_files(run_script, checkpoint, ima
         (["--model", "fcn_8s"], "holds fcn_32s, not fcn_8s"),
         (["--window", 300], "window must be a multiple of 32 for this model, got 300; try 320"),
         (["--dataset", "camvid"], "the checkpoint has 3 classes"),
-        (["--fit", "resize", "--crf"], "leave out --fit resize"),
+        (["--fit", "resize", "--crf"], "gives labels alone: leave out scales"),
         (["--workers", 0], "--workers must be at least 1"),
     ],
 )
