@@ -143,6 +143,11 @@ def list_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     )
 
 
+def list_images(path: Path) -> list[Path]:
+    """Returns the JPEG and PNG files of a folder, see `list_files`; of a file, the file itself."""
+    return list_files(path, (".jpg", ".jpeg", ".png")) if path.is_dir() else [path]
+
+
 def paired_files(
     images: Path, masks: Path, *, image_end: str = ".jpg", mask_end: str = ".png"
 ) -> list[tuple[str, Path, Path]]:

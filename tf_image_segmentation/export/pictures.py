@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from tf_image_segmentation.datasets.decode.images import decode_image
-from tf_image_segmentation.datasets.lists import list_files
+from tf_image_segmentation.datasets.lists import list_images
 from tf_image_segmentation.errors import DataError
-
-_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def sample_pictures() -> list[np.ndarray]:
@@ -40,9 +38,7 @@ def read_pictures(paths: Sequence[Path], count: int) -> list[np.ndarray]:
     """
     if count < 1:
         raise DataError(f"at least one image must be checked (--num-check-images), got {count}")
-    files: list[Path] = []
-    for path in paths:
-        files += list_files(path, _SUFFIXES) if path.is_dir() else [path]
+    files = [file for path in paths for file in list_images(path)]
     if not files:
         raise DataError(f"{', '.join(map(str, paths))}: no JPEG or PNG image to check with there")
     count = min(count, len(files))

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from tf_image_segmentation.atomic import place, staging_folder
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.decode.images import decode_image
-from tf_image_segmentation.datasets.lists import list_files
+from tf_image_segmentation.datasets.lists import list_images
 from tf_image_segmentation.datasets.registry import get_dataset
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.options import PredictionOptions
@@ -29,7 +29,6 @@ from tf_image_segmentation.inference.visualization import (
 )
 from tf_image_segmentation.models.network import Network
 
-_SUFFIXES = (".jpg", ".jpeg", ".png")
 _OVERLAY_SIDE = 2048  # an overlay is for looking at; labels and probabilities keep their size
 
 
@@ -87,13 +86,11 @@ def find_jobs(
 
 
 def _images_of(path: Path, output_dir: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    if output_dir.resolve() == path.resolve():
+    if path.is_dir() and output_dir.resolve() == path.resolve():
         raise DataError(f"{path}: results would be taken for images; use another --output-dir")
-    images = list_files(path, _SUFFIXES)
+    images = list_images(path)
     if not images:
-        raise DataError(f"{path}: holds no JPEG or PNG files ({', '.join(_SUFFIXES)})")
+        raise DataError(f"{path}: holds no JPEG or PNG files (.jpg, .jpeg, .png)")
     return images
 
 
