@@ -12,21 +12,22 @@ from typing import Any
 import tensorflow as tf
 
 from tf_image_segmentation.models.layers import product_conv2d, upsample_bilinear
-from tf_image_segmentation.models.registry import check_images, register_model
-from tf_image_segmentation.models.vgg import RGB_MEAN, options_from_shapes, vgg_16
+from tf_image_segmentation.models.registry import register_model
+from tf_image_segmentation.models.vgg import RGB_MEAN, options_from_shapes, subtract_mean, vgg_16
 
 STRIDE_OF_FC8 = 32
 SKIP_FUSIONS = ("staged", "direct")
+# (layer, stride) of the features whose scores are added, from the coarsest on.
+_SKIPS: dict[str, tuple[tuple[str, int], ...]] = {
+    "fcn_32s": (),
+    "fcn_16s": (("pool4", 16),),
+    "fcn_8s": (("pool4", 16), ("pool3", 8)),
+}
 _FIELDS: dict[str, Any] = {
     "size_divisor": STRIDE_OF_FC8,
     "pad_value": RGB_MEAN,
     "options_from_shapes": options_from_shapes,
 }
-
-
-def _subtract_mean(images: tf.Tensor, compute_dtype: str) -> tf.Tensor:
-    check_images(images.shape, STRIDE_OF_FC8)
-    return tf.cast(tf.cast(images, tf.float32) - tf.constant(RGB_MEAN), compute_dtype)
 
 
 def _skip_scores(features: tf.Tensor, num_classes: int, scope: str) -> tf.Tensor:
@@ -56,22 +57,23 @@ def _fuse_direct(scores: list[tf.Tensor], strides: list[int]) -> tf.Tensor:
 
 def _fcn(
     name: str,
-    skips: tuple[tuple[str, int], ...],
     images: tf.Tensor,
     num_classes: int,
     is_training: bool,
     compute_dtype: str,
+    dropout_seed: tf.Tensor | None,
     skip_fusion: str = "staged",
     **vgg_options: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     if skip_fusion not in SKIP_FUSIONS:
         raise ValueError(f"unknown skip_fusion {skip_fusion!r}; choose from {SKIP_FUSIONS}")
     with tf.compat.v1.variable_scope(name):
+        images = subtract_mean(images, STRIDE_OF_FC8, compute_dtype)
         net, layers = vgg_16(
-            _subtract_mean(images, compute_dtype), num_classes, is_training, **vgg_options
+            images, num_classes, is_training, dropout_seed=dropout_seed, **vgg_options
         )
         scores, strides = [tf.cast(net, tf.float32)], [STRIDE_OF_FC8]
-        for pool, stride in skips:
+        for pool, stride in _SKIPS[name]:
             scores.append(_skip_scores(layers[f"vgg_16/{pool}"], num_classes, f"{pool}_fc"))
             layers[f"{pool}_fc"] = scores[-1]
             strides.append(stride)
@@ -108,8 +110,7 @@ def fcn_32s(
     Raises:
         ValueError: a side is known and not a multiple of 32.
     """
-    options |= {"compute_dtype": compute_dtype, "dropout_seed": dropout_seed}
-    return _fcn("fcn_32s", (), images, num_classes, is_training, **options)
+    return _fcn("fcn_32s", images, num_classes, is_training, compute_dtype, dropout_seed, **options)
 
 
 @register_model(
@@ -134,8 +135,7 @@ def fcn_16s(
 
     Arguments, results and errors otherwise as for `fcn_32s`.
     """
-    options |= {"compute_dtype": compute_dtype, "dropout_seed": dropout_seed}
-    return _fcn("fcn_16s", (("pool4", 16),), images, num_classes, is_training, **options)
+    return _fcn("fcn_16s", images, num_classes, is_training, compute_dtype, dropout_seed, **options)
 
 
 @register_model(
@@ -159,6 +159,4 @@ def fcn_8s(
 
     Arguments, results and errors as for `fcn_16s`.
     """
-    options |= {"compute_dtype": compute_dtype, "dropout_seed": dropout_seed}
-    skips = (("pool4", 16), ("pool3", 8))
-    return _fcn("fcn_8s", skips, images, num_classes, is_training, **options)
+    return _fcn("fcn_8s", images, num_classes, is_training, compute_dtype, dropout_seed, **options)

@@ -18,13 +18,8 @@ import tensorflow as tf
 import tf_slim as slim
 
 from tf_image_segmentation.models.layers import batch_norm, upsample_bilinear
-from tf_image_segmentation.models.registry import (
-    ModelFunction,
-    Shapes,
-    check_images,
-    register_model,
-)
-from tf_image_segmentation.models.vgg import RGB_MEAN
+from tf_image_segmentation.models.registry import ModelFunction, Shapes, register_model
+from tf_image_segmentation.models.vgg import RGB_MEAN, scaled_width, subtract_mean
 
 _UNITS = {"resnet_v1_50": (3, 4, 6, 3), "resnet_v1_101": (3, 4, 23, 3)}
 _ROOT_CHANNELS = 64  # of conv1, and of the bottleneck of block1
@@ -118,7 +113,7 @@ def resnet_v1_features(
         "epsilon": 1e-5,
         "scale": True,
     }
-    root = max(1, round(_ROOT_CHANNELS * width_multiplier))
+    root = scaled_width(_ROOT_CHANNELS, width_multiplier)
     strides = _strides_and_rates(units or _UNITS[name], output_stride)
     end_points = {}
     with (
@@ -169,8 +164,7 @@ def _register(backbone: str, stride: int) -> ModelFunction:
         compute_dtype: str = "float32",
         **options: Any,
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        check_images(images.shape, stride)
-        images = tf.cast(tf.cast(images, tf.float32) - tf.constant(RGB_MEAN), compute_dtype)
+        images = subtract_mean(images, stride, compute_dtype)
         with tf.compat.v1.variable_scope(name):
             net, layers = resnet_v1_features(images, is_training, backbone, stride, **options)
             with tf.compat.v1.variable_scope(backbone):

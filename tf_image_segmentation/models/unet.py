@@ -13,8 +13,13 @@ import tensorflow as tf
 import tf_slim as slim
 
 from tf_image_segmentation.models.layers import batch_norm, upsample_bilinear
-from tf_image_segmentation.models.registry import Shapes, check_images, register_model
-from tf_image_segmentation.models.vgg import RGB_MEAN, vgg_16_convolutions
+from tf_image_segmentation.models.registry import Shapes, register_model
+from tf_image_segmentation.models.vgg import (
+    RGB_MEAN,
+    scaled_width,
+    subtract_mean,
+    vgg_16_convolutions,
+)
 
 _SIZE_DIVISOR = 16  # four poolings lie below the deepest layer that is used
 # (layer, channels of the decoder beside it), from the deepest on.
@@ -71,10 +76,9 @@ def unet_vgg_16(
     Raises:
         ValueError: a side is known and not a multiple of 16, or the output stride is not 1 or 2.
     """
-    check_images(images.shape, _SIZE_DIVISOR)
     if output_stride not in (1, 2):
         raise ValueError(f"output_stride must be 1 or 2, got {output_stride}")
-    images = tf.cast(tf.cast(images, tf.float32) - tf.constant(RGB_MEAN), compute_dtype)
+    images = subtract_mean(images, _SIZE_DIVISOR, compute_dtype)
     normalization = {"is_training": is_training, "decay": batch_norm_decay, "scale": True}
     with tf.compat.v1.variable_scope("unet_vgg_16"):
         with tf.compat.v1.variable_scope("vgg_16"):
@@ -90,7 +94,7 @@ def unet_vgg_16(
                 net = tf.concat([upsample_bilinear(net, 2), layers[f"vgg_16/{skip}"]], -1)
                 with tf.compat.v1.variable_scope(f"stage{number}"):
                     for layer in ("conv1", "conv2"):
-                        width = max(1, round(channels * width_multiplier))
+                        width = scaled_width(channels, width_multiplier)
                         net = slim.conv2d(net, width, 3, scope=layer)
                 layers[f"decoder/stage{number}"] = net
         scores = slim.conv2d(net, num_classes, 1, activation_fn=None, scope="logits")

@@ -16,7 +16,7 @@ import tensorflow as tf
 import tf_slim as slim
 
 from tf_image_segmentation.models.layers import dropout, product_conv2d
-from tf_image_segmentation.models.registry import Shapes
+from tf_image_segmentation.models.registry import Shapes, check_images
 
 # The mean RGB of ImageNet that published VGG checkpoints were trained with, in 0..255.
 RGB_MEAN = (123.68, 116.78, 103.94)
@@ -25,8 +25,24 @@ RGB_MEAN = (123.68, 116.78, 103.94)
 _BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 
 
-def _width(channels: int, multiplier: float) -> int:
+def scaled_width(channels: int, multiplier: float) -> int:
+    """Returns the channels of a layer at a ``width_multiplier``, at least 1."""
     return max(1, round(channels * multiplier))
+
+
+def subtract_mean(images: tf.Tensor, size_divisor: int, compute_dtype: str) -> tf.Tensor:
+    """Returns images without `RGB_MEAN`, once it is checked that their sides fit.
+
+    Args:
+        images: [batch, height, width, 3], RGB, 0..255, any numeric dtype.
+        size_divisor: what height and width must be multiples of.
+        compute_dtype: type of the result.
+
+    Raises:
+        ValueError: the images have another shape, or a side is known and no such multiple.
+    """
+    check_images(images.shape, size_divisor)
+    return tf.cast(tf.cast(images, tf.float32) - tf.constant(RGB_MEAN), compute_dtype)
 
 
 # He's initialization keeps the scale through 15 rectified layers; it matters only for layers that
@@ -47,7 +63,7 @@ def vgg_16_convolutions(images: tf.Tensor, width_multiplier: float = 1.0) -> dic
     """
     net, end_points = images, {}
     for block, (layers, channels) in enumerate(_BLOCKS, start=1):
-        width = _width(channels, width_multiplier)
+        width = scaled_width(channels, width_multiplier)
         with tf.compat.v1.variable_scope(f"conv{block}"):
             for layer in range(1, layers + 1):
                 name = f"conv{block}_{layer}"
@@ -89,7 +105,7 @@ def vgg_16(
         The scores [batch, height / 32, width / 32, num_classes], and the outputs of all layers by
         name: ``"vgg_16/conv1/conv1_1"``, ..., ``"vgg_16/pool5"``, ``"vgg_16/fc6"``, ...
     """
-    fc_channels = _width(fc_channels, width_multiplier)
+    fc_channels = scaled_width(fc_channels, width_multiplier)
 
     def dropped(net: tf.Tensor, number: int) -> tf.Tensor:
         seed = None if dropout_seed is None else tf.add(dropout_seed, [0, number])
