@@ -73,7 +73,7 @@ def test_dilated_features_agree_with_strided_ones_where_both_are(stride):
 
 
 def test_symmetric_padding_is_that_of_pytorch():
-    network = randomized(features, depth_multiplier=0.35, padding="symmetric")
+    network = randomized(features, depth_multiplier=0.35, variant="torch")
     images = np.random.default_rng(1).uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
     kernel = network.variables_by_name["MobilenetV2/Conv/weights"].numpy()
     gamma, beta, mean, variance = (
@@ -86,15 +86,16 @@ def test_symmetric_padding_is_that_of_pytorch():
         for column in range(16):
             around = padded[0, 2 * row : 2 * row + 3, 2 * column : 2 * column + 3]
             expected[0, row, column] = np.tensordot(around, kernel, 3)
-    expected = (expected - mean) / np.sqrt(variance + 0.001) * gamma + beta
+    expected = (expected - mean) / np.sqrt(variance + 1e-5) * gamma + beta
     found = network.end_points(images)["MobilenetV2/Conv"]
     np.testing.assert_allclose(found, np.clip(expected, 0, 6), atol=1e-5)
 
 
 def test_unknown_options_list_the_choices():
-    for options in ({"output_stride": 4}, {"padding": "VALID"}):
-        with pytest.raises(ValueError, match=r"must be 8, 16 or 32 and padding one of .*SAME"):
-            Network(features, 3, **options)
+    with pytest.raises(ValueError, match=r"output_stride must be 8, 16 or 32, got 4"):
+        Network(features, 3, output_stride=4)
+    with pytest.raises(ValueError, match=r"unknown variant 'keras'; choose from \['slim', 'torch"):
+        Network(features, 3, variant="keras")
 
 
 def test_it_starts_from_slims_backbone(tmp_path):
@@ -105,3 +106,41 @@ def test_it_starts_from_slims_backbone(tmp_path):
     report = network.restore(tmp_path / "backbone.npz")
     assert len(report.restored) == len(arrays)
     assert {name.split("/")[-2] for name in report.initialized} == {"logits"}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_it_starts_from_pytorchs_names(tmp_path, nested):
+    """The same numbers under the names of a state dictionary; torchvision nests them."""
+    source = randomized(features, depth_multiplier=0.35, variant="torch")
+    numbers = {"expand": (0, 1), "depthwise": (3, 4), "project": (6, 7)}
+    inside = {"expand": ("0.0", "0.1"), "depthwise": ("1.0", "1.1"), "project": ("2", "3")}
+    of_norm = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean"}
+    of_norm["moving_variance"] = "running_var"
+    arrays = {"features.1.conv.1.num_batches_tracked": np.int64(3)}
+    for name, variable in source.variables_by_name.items():
+        _, block, *layer, kind = name.split("/")
+        value = variable.numpy()
+        if kind.endswith("weights"):
+            value = value.transpose((2, 3, 0, 1) if kind.startswith("depth") else (3, 2, 0, 1))
+        index = 1 if "BatchNorm" in layer else 0
+        if block == "Conv":
+            place = f"features.0.{index}"
+        else:
+            number = int(block.split("_")[2]) + 1 if block.count("_") > 1 else 1
+            place = str((inside if nested else numbers)[layer[0]][index])
+            if number == 1:  # has no expansion, so that its layers count from 0
+                first, *rest = (int(part) for part in place.split("."))
+                place = ".".join(str(n) for n in (first - (1 if nested else 3), *rest))
+            place = f"features.{number}.conv.{place}"
+        arrays[f"{place}.{of_norm.get(kind, 'weight')}"] = value
+    np.savez(tmp_path / "torch.npz", **arrays)
+    network = Network(features, 3, depth_multiplier=0.35, variant="torch")
+    assert len(network.restore(tmp_path / "torch.npz").restored) == len(arrays) - 1
+    for name, variable in source.variables_by_name.items():
+        np.testing.assert_array_equal(network.variables_by_name[name], variable)
+
+
+def test_the_public_weights_fit(shared_data):
+    network = Network(features, 3, variant="torch")
+    report = network.restore(shared_data / "mobilenet_v2/mobilenetv2_1.0_torch.npz")
+    assert not report.initialized and all("Conv_1" in name for name in report.unused)

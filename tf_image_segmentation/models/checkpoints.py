@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.models import torch_names
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def _open_npz(path: Path) -> Weights:
             arrays = {name: file[name] for name in file.files}
     except Exception as error:
         raise DataError(f"{path}: not a readable .npz of plain arrays ({error})") from error
+    if torch_names.FIRST in arrays:
+        arrays = torch_names.with_slim_names(arrays)
     return Weights(path, {name: a.shape for name, a in arrays.items()}, arrays.__getitem__)
 
 

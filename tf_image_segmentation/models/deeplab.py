@@ -21,7 +21,11 @@ import tensorflow as tf
 import tf_slim as slim
 
 from tf_image_segmentation.models.layers import batch_norm, dropout, upsample_aligned
-from tf_image_segmentation.models.mobilenet_v2 import mobilenet_v2, width_from_shapes
+from tf_image_segmentation.models.mobilenet_v2 import (
+    mobilenet_v2,
+    normalize,
+    width_from_shapes,
+)
 from tf_image_segmentation.models.registry import (
     ModelFunction,
     Shapes,
@@ -45,8 +49,8 @@ Features = tuple[tf.Tensor, dict[str, tf.Tensor]]
 class _Backbone(NamedTuple):
     features: Callable[..., Features]  # (images, is_training, output_stride, **options)
     skip: str  # layer of stride 4 that the decoder is given
-    mean: tuple[float, float, float]  # subtracted from images
-    divisor: float  # and then divided by
+    normalize: Callable[..., tf.Tensor]  # (images, **options)
+    pad_value: tuple[float, float, float]
     scope: str
     options_from_shapes: Callable[[Shapes], dict[str, Any]]
 
@@ -57,16 +61,25 @@ def _resnet(name: str) -> _Backbone:
     ) -> Features:
         return resnet_v1_features(images, is_training, name, output_stride, **options)
 
-    skip = f"{name}/block1/unit_2/conv3"
-    return _Backbone(features, skip, RGB_MEAN, 1.0, name, lambda s: size_from_shapes(s, name))
+    def normalize(images: tf.Tensor, **_: Any) -> tf.Tensor:
+        return tf.cast(images, tf.float32) - tf.constant(RGB_MEAN)
+
+    def options(shapes: Shapes) -> dict[str, Any]:
+        return size_from_shapes(shapes, name)
+
+    return _Backbone(features, f"{name}/block1/unit_2/conv3", normalize, RGB_MEAN, name, options)
+
+
+def _normalize(images: tf.Tensor, variant: str = "slim", **_: Any) -> tf.Tensor:
+    return normalize(images, variant)
 
 
 _BACKBONES = {
     "mobilenet_v2": _Backbone(
         mobilenet_v2,
         "MobilenetV2/expanded_conv_2/depthwise",
+        _normalize,
         (127.5, 127.5, 127.5),
-        127.5,
         "MobilenetV2",
         width_from_shapes,
     ),
@@ -139,8 +152,8 @@ def _deeplab(
         raise ValueError(f"output_stride must be 8 or 16, got {output_stride}")
     check_images(images.shape, 1)
     height, width = tf.unstack(tf.shape(images)[1:3])
-    normalized = (tf.cast(images, tf.float32) - tf.constant(backbone.mean)) / backbone.divisor
-    normalized = _pad_to_corners(tf.cast(normalized, compute_dtype), output_stride)
+    normalized = tf.cast(backbone.normalize(images, **options), compute_dtype)
+    normalized = _pad_to_corners(normalized, output_stride)
     options |= {"freeze_batch_norm": freeze_batch_norm, "batch_norm_decay": batch_norm_decay}
     normalization = {
         "is_training": is_training and not freeze_batch_norm,
@@ -242,7 +255,7 @@ def _register(backbone_name: str, has_decoder: bool) -> ModelFunction:
         new = {**new, "deeplab_v3_mobilenet_v2": ("concat_projection", *_PLUS)}
     return register_model(
         output_stride=_DECODER_STRIDE if has_decoder else 16,
-        pad_value=backbone.mean,
+        pad_value=backbone.pad_value,
         starts_from=new,
         options_from_shapes=_options_from_shapes(backbone, has_decoder),
     )(model)

@@ -7,15 +7,38 @@ Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks"
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tf_slim as slim
 
 from tf_image_segmentation.models.layers import batch_norm, upsample_bilinear
 from tf_image_segmentation.models.registry import Shapes, check_images, register_model
+from tf_image_segmentation.registry import choose
 
-PADDINGS = ("SAME", "symmetric")
+
+class Variant(NamedTuple):
+    """What differs between the published trainings of one network.
+
+    Attributes:
+        mean: RGB that is subtracted from images in 0..255.
+        deviation: RGB that the difference is divided by.
+        padding: "SAME", or "symmetric" for as many zeros before as after, also at stride 2.
+        epsilon: added to the variances of batch normalization.
+    """
+
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+    padding: str
+    epsilon: float
+
+
+VARIANTS = {
+    "slim": Variant((127.5, 127.5, 127.5), (127.5, 127.5, 127.5), "SAME", 1e-3),
+    "torch": Variant((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), "symmetric", 1e-5),
+}
+"""Of slim's checkpoints, and of those in PyTorch's layout."""
+
 _ROOT_CHANNELS = 32
 # (expansion, channels, units, stride of the first unit) of the inverted residuals, table 2.
 _BLOCKS = (
@@ -61,6 +84,17 @@ def _inverted_residual(
     return net, depthwise
 
 
+def normalize(images: tf.Tensor, variant: str = "slim") -> tf.Tensor:
+    """Returns float32 images as `mobilenet_v2` takes them.
+
+    Args:
+        images: [batch, height, width, 3], RGB, 0..255, any numeric dtype.
+        variant: of `VARIANTS`.
+    """
+    mean, deviation, *_ = choose("variant", variant, VARIANTS)
+    return (tf.cast(images, tf.float32) - tf.constant(mean)) / tf.constant(deviation)
+
+
 def mobilenet_v2(
     images: tf.Tensor,
     is_training: bool,
@@ -68,25 +102,23 @@ def mobilenet_v2(
     *,
     depth_multiplier: float = 1.0,
     divisible_by: int = 8,
-    padding: str = "SAME",
+    variant: str = "slim",
     freeze_batch_norm: bool = False,
     batch_norm_decay: float = 0.997,
-    batch_norm_epsilon: float = 0.001,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """Computes features, up to the last inverted residual.
 
     Args:
-        images: floating point [batch, height, width, 3], normalized to -1..1; height and width
-            multiples of ``output_stride``.
+        images: floating point [batch, height, width, 3], see `normalize`; height and width
+            multiples of ``output_stride``, or one more.
         is_training: whether batch normalization takes the moments of the batch, unless frozen.
         output_stride: input pixels per position of the features, 8, 16 or 32. Where it is reached,
             convolutions are dilated instead of strided.
         depth_multiplier: scales the channels.
         divisible_by: channels are rounded to multiples of this; 1 for DeepLab's thin checkpoints.
-        padding: "SAME" as slim's checkpoints were trained, or "symmetric" as PyTorch's were.
+        variant: "slim" or "torch", of `VARIANTS`: where the checkpoint comes from.
         freeze_batch_norm: whether batch normalization uses its moving averages in training, too.
         batch_norm_decay: of the moving averages.
-        batch_norm_epsilon: added to variances; 1e-5 for PyTorch's checkpoints.
 
     Returns:
         Features [batch, height / output_stride, width / output_stride, channels], and the outputs
@@ -96,15 +128,13 @@ def mobilenet_v2(
     Raises:
         ValueError: an option is none of its choices.
     """
-    if output_stride not in (8, 16, 32) or padding not in PADDINGS:
-        raise ValueError(
-            f"output_stride must be 8, 16 or 32 and padding one of {PADDINGS}, got "
-            f"{output_stride} and {padding!r}"
-        )
+    if output_stride not in (8, 16, 32):
+        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride}")
+    *_, padding, epsilon = choose("variant", variant, VARIANTS)
     normalization = {
         "is_training": is_training and not freeze_batch_norm,
         "decay": batch_norm_decay,
-        "epsilon": batch_norm_epsilon,
+        "epsilon": epsilon,
         "scale": True,
     }
     with (
@@ -178,12 +208,12 @@ def mobilenet_v2_fcn_16s(
 
     Args:
         images: [batch, height, width, 3], RGB, 0..255, any numeric dtype, height and width
-            multiples of 16. They are normalized to -1..1 inside.
+            multiples of 16. They are normalized inside.
         num_classes: number of classes.
         is_training: of `mobilenet_v2`.
         compute_dtype: type that convolutions compute in, "float32" or "bfloat16".
-        **options: ``depth_multiplier``, ``divisible_by``, ``padding``,
-            ``freeze_batch_norm``, ``batch_norm_decay``, ``batch_norm_epsilon`` of `mobilenet_v2`.
+        **options: ``depth_multiplier``, ``divisible_by``, ``variant``,
+            ``freeze_batch_norm``, ``batch_norm_decay`` of `mobilenet_v2`.
 
     Returns:
         ``logits``, float32 [batch, height, width, num_classes], and ``end_points``, the outputs of
@@ -193,7 +223,7 @@ def mobilenet_v2_fcn_16s(
         ValueError: a side is known and not a multiple of 16, or an option is no choice.
     """
     check_images(images.shape, 16)
-    images = tf.cast(tf.cast(images, tf.float32) / 127.5 - 1.0, compute_dtype)
+    images = tf.cast(normalize(images, options.get("variant", "slim")), compute_dtype)
     with tf.compat.v1.variable_scope("mobilenet_v2_fcn_16s"):
         net, layers = mobilenet_v2(images, is_training, output_stride=16, **options)
         scores = slim.conv2d(net, num_classes, 1, activation_fn=None, scope="logits")
