@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from tf_image_segmentation.errors import DataError
@@ -23,6 +25,15 @@ def test_a_second_definition_of_a_module_replaces_the_first(registry):
     registry.add("salt", 1, "notebook")
     registry.add("salt", 2, "notebook")
     assert registry["salt"] == 2
+
+
+def test_a_decorator_registers_under_a_name_and_changes_nothing(registry):
+    assert registry.register(salt) is salt
+    assert registry.register(name="coarse")(salt) is salt
+    partial = registry.register(name="rock", make=lambda part: part)(functools.partial(salt, 1))
+    assert list(registry) == ["coarse", "rock", "salt"]
+    assert registry["salt"] is registry["coarse"] is salt and registry["rock"] is partial
+    assert registry.module_of("rock") == __name__
 
 
 def test_a_name_of_another_module_is_refused(registry):

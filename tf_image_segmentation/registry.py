@@ -101,6 +101,30 @@ class Registry(Generic[T]):
             )
         self._parts[name] = (part, module)
 
+    def register(
+        self,
+        decorated: Any = None,
+        *,
+        name: str | None = None,
+        make: Callable[[Any], T] | None = None,
+    ) -> Any:
+        """Adds what it decorates, and returns it as it was; see `add` for errors.
+
+        Args:
+            decorated: a function, a `functools.partial` of one or a class; None returns the
+                decorator, so that ``@register`` and ``@register(name=...)`` both work.
+            name: what the part is chosen by; the name of what is decorated unless given.
+            make: returns the part for what is decorated; None takes that itself.
+        """
+
+        def register(decorated: Any) -> Any:
+            part = decorated if make is None else make(decorated)
+            module = getattr(decorated, "func", decorated).__module__  # func: of a partial
+            self.add(name or decorated.__name__, part, module)
+            return decorated
+
+        return register if decorated is None else register(decorated)
+
     def __getitem__(self, name: str) -> T:
         """Returns the part called ``name``, or raises a `DataError` that lists the names."""
         self._load()

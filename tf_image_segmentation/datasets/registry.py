@@ -123,15 +123,13 @@ def register_dataset(
         DataError: another module has registered a dataset of that name.
     """
 
-    def add(samples: SamplesFunction) -> SamplesFunction:
+    def dataset(samples: SamplesFunction) -> Dataset:
         def open_root(root: Path) -> OpenDataset:
             return OpenDataset(info, Splits(info.splits, lambda split: samples(root, split)))
 
-        dataset = Dataset(info.name, source, open_root, info)
-        DATASETS.add(info.name, dataset, _module_of(samples))
-        return samples
+        return Dataset(info.name, source, open_root, info)
 
-    return add
+    return DATASETS.register(name=info.name, make=dataset)
 
 
 def register_layout(name: str, source: Source) -> Callable[[F], F]:
@@ -149,20 +147,14 @@ def register_layout(name: str, source: Source) -> Callable[[F], F]:
         DataError: another module has registered a dataset of that name.
     """
 
-    def add(open_root: F) -> F:
+    def dataset(open_root: Callable[..., Any]) -> Dataset:
         def open_found(root: Path) -> OpenDataset:
             info, splits = open_root(root)
             return OpenDataset(info, Splits(splits, splits.__getitem__))
 
-        DATASETS.add(name, Dataset(name, source, open_found), _module_of(open_root))
-        return open_root
+        return Dataset(name, source, open_found)
 
-    return add
-
-
-def _module_of(function: Any) -> str:
-    """Returns the module of a function, which may be in a `functools.partial`."""
-    return str(getattr(function, "func", function).__module__)
+    return DATASETS.register(name=name, make=dataset)
 
 
 def get_dataset(name: str) -> Dataset:

@@ -59,12 +59,7 @@ def register_metric(metric: F | None = None, *, name: str | None = None) -> Any:
     Raises:
         DataError: another module has registered a metric of that name.
     """
-
-    def add(decorated: F) -> F:
-        METRICS.add(name or decorated.__name__, decorated, decorated.__module__)
-        return decorated
-
-    return add if metric is None else add(metric)
+    return METRICS.register(metric, name=name)
 
 
 class ImageMetric(ABC):

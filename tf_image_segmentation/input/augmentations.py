@@ -48,12 +48,11 @@ def register_augmentation(
         DataError: another module has registered an augmentation of that name.
     """
 
-    def add(decorated: F) -> F:
-        setattr(decorated, _READS_LABELS, reads_labels)
-        AUGMENTATIONS.add(name or decorated.__name__, decorated, decorated.__module__)
-        return decorated
+    def marked(operation: Operation) -> Operation:
+        setattr(operation, _READS_LABELS, reads_labels)
+        return operation
 
-    return add if function is None else add(function)
+    return AUGMENTATIONS.register(function, name=name, make=marked)
 
 
 def reads_labels(function: Operation) -> bool:

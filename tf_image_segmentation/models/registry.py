@@ -67,7 +67,7 @@ class ModelSpec:
 MODELS: Registry[ModelSpec] = Registry("model", "tf_image_segmentation.models")
 
 
-def register_model(function: F | None = None, **fields: Any) -> Any:
+def register_model(function: F | None = None, *, name: str | None = None, **fields: Any) -> Any:
     """Registers the decorated slim function, by default under its own name.
 
     Use as ``@register_model`` or ``@register_model(size_divisor=32, ...)``.
@@ -87,18 +87,17 @@ def register_model(function: F | None = None, **fields: Any) -> Any:
 
     Args:
         function: the slim function.
-        **fields: of `ModelSpec`; ``name`` is the function's name unless given.
+        name: what recipes call it; the function's name unless given.
+        **fields: the other fields of `ModelSpec`.
 
     Raises:
         DataError: another module has registered a model of that name.
     """
 
-    def add(decorated: F) -> F:
-        spec = ModelSpec(**{"name": decorated.__name__, "function": decorated, **fields})
-        MODELS.add(spec.name, spec, decorated.__module__)
-        return decorated
+    def spec(function: ModelFunction) -> ModelSpec:
+        return ModelSpec(name or function.__name__, function, **fields)
 
-    return add if function is None else add(function)
+    return MODELS.register(function, name=name, make=spec)
 
 
 def spec_of(function: ModelFunction) -> ModelSpec:

@@ -25,16 +25,19 @@ OPTIMIZERS: Registry[Callable[..., keras.optimizers.Optimizer]] = Registry("opti
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def register_optimizer(function: F) -> F:
-    """Registers ``f(learning_rate, **arguments) -> keras.optimizers.Optimizer`` under its name.
+def register_optimizer(function: F | None = None, *, name: str | None = None) -> Any:
+    """Registers the decorated ``f(learning_rate, **arguments) -> keras.optimizers.Optimizer``.
 
     ``learning_rate`` is a `LearningRate`, which Keras takes as a schedule.
+
+    Args:
+        function: the optimizer.
+        name: what recipes call it; the function's name unless given.
 
     Raises:
         DataError: another module has registered an optimizer of that name.
     """
-    OPTIMIZERS.add(function.__name__, function, function.__module__)
-    return function
+    return OPTIMIZERS.register(function, name=name)
 
 
 def _value(variable: Any) -> tf.Variable:

@@ -18,17 +18,20 @@ SCHEDULES: Registry[Callable[..., tf.Tensor]] = Registry("schedule")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def register_schedule(function: F) -> F:
-    """Registers ``f(step, steps, **arguments) -> factor`` under its name.
+def register_schedule(function: F | None = None, *, name: str | None = None) -> Any:
+    """Registers the decorated ``f(step, steps, **arguments) -> factor``.
 
     ``step``, a float32 scalar tensor, counts from 0; ``steps`` is a float, the steps of the run.
     The learning rate of a recipe is multiplied by the factor and by the warm-up.
 
+    Args:
+        function: the schedule.
+        name: what recipes call it; the function's name unless given.
+
     Raises:
         DataError: another module has registered a schedule of that name.
     """
-    SCHEDULES.add(function.__name__, function, function.__module__)
-    return function
+    return SCHEDULES.register(function, name=name)
 
 
 @register_schedule

@@ -44,13 +44,7 @@ def register_loss(function: F | None = None, *, name: str | None = None, wide: b
     Raises:
         DataError: another module has registered a loss of that name.
     """
-
-    def add(decorated: F) -> F:
-        loss = decorated if wide else _averaged(decorated)
-        LOSSES.add(name or decorated.__name__, loss, decorated.__module__)
-        return decorated
-
-    return add if function is None else add(function)
+    return LOSSES.register(function, name=name, make=None if wide else _averaged)
 
 
 def _averaged(function: Callable[..., Any]) -> Callable[..., Any]:
