@@ -56,11 +56,3 @@ def test_configuration_is_json(name, tmp_path):
     for model in STAGES:
         config = TrainingConfig(model, load_recipe(name, model), "records", tmp_path)
         assert json.loads(json.dumps(config.to_json())) == config.to_json()
-
-
-def test_choices_are_those_of_the_code_that_takes_them():
-    # Written twice, because a recipe is read without TensorFlow.
-    from tf_image_segmentation.models import network
-    from tf_image_segmentation.training import recipe
-
-    assert recipe.COMPUTE_DTYPES == network.COMPUTE_DTYPES

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import tomlkit
@@ -19,6 +19,9 @@ from tomlkit.exceptions import TOMLKitError
 from tf_image_segmentation.errors import DataError
 
 T = TypeVar("T")
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+ComputeDtype = Literal["float32", "bfloat16"]
+"""Type that the convolutions of a network compute in."""
 
 MAX_BYTES = 64 * 10**6
 """Size of the largest structure file that is read."""
@@ -106,13 +109,15 @@ def convert(value: Any, kind: type[T], path: Path | str) -> T:
 
 def _rule(error: Exception) -> str:
     """Returns what msgspec found, with the key in front: ``steps: expected int, got str``."""
-    found = re.fullmatch(r"(.*) - at (`key` in )?`\$\.?(.*)`", str(error), re.DOTALL)
+    found = re.fullmatch(
+        r"(Expected .*?|.*(?= - at ))(?: - at (`key` in )?`\$\.?(.*)`)?", str(error), re.DOTALL
+    )
     if not found:
         return str(error)
     rule, of_key, place = found.groups()
     place = f"a key of {place or 'the table'}" if of_key else place
-    rule = rule.replace("`", "")
-    return f"{place}: {rule[0].lower()}{rule[1:]}" if place else rule
+    rule = rule[0].lower() + rule[1:].replace("`", "")
+    return f"{place}: {rule}" if place else rule
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

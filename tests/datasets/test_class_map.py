@@ -105,7 +105,7 @@ def test_names_that_nothing_has_are_errors(write: Any, data_sets: Any, words: st
         ({"classes": {}}, "classes: expected object of length >= 1"),
         ({"classes": ["cat"]}, r"classes: expected object, got array"),
         ({"classes": {"": [1, 2, 3]}}, "a key of classes: expected str of length >= 1"),
-        ({"classes": {"a": [1, 2]}}, "color of 'a' in classes: Expected `array` of length 3"),
+        ({"classes": {"a": [1, 2]}}, "color of 'a' in classes: expected array of length 3"),
         ({"classes": {"a": [1, 2, True]}}, "color of 'a' in classes: .*expected int, got bool"),
         ({"classes": {"b": [1, 2, 256]}}, "color of 'b' in classes: .*expected int <= 255"),
         ({"classes": {str(n): [0, 0, 0] for n in range(256)}}, "of length <= 255"),
@@ -131,7 +131,7 @@ def test_what_is_no_class_map(write: Any, changes: Any, words: str) -> None:
         ('{"data_sets": {"pets": {"cat": null, "cat": "dog"}}}', "'cat' occurs twice"),
         ("{", "not usable as JSON"),
         ("[" * 100_000, "not usable as JSON"),
-        ("[]", "Expected `object`, got `array`"),
+        ("[]", "expected object, got array"),
     ],
 )
 def test_what_is_no_json_object(tmp_path: Path, text: str, words: str) -> None:

@@ -133,7 +133,7 @@ def test_the_file_of_a_plugin_is_recorded_and_a_change_is_said(make_config, tmp_
     [
         ({"seed": "one"}, "seed: expected int, got str"),
         ({"recipe": [1]}, "recipe: expected object, got array"),
-        ({"recipe": {"steps": -3}}, "recipe: steps must be at least 1, got -3"),
+        ({"recipe": {"steps": -3}}, "recipe: steps: expected int >= 1, got -3"),
         ({"recipe": {"stepz": 3}}, "recipe: a recipe has no field stepz"),
         ({"recipe": {"optimizer": 3}}, "recipe: a part of optimizer must be a name"),
         ({"data": [[1]]}, "data[0]: expected "),

@@ -164,11 +164,11 @@ def test_what_cannot_train_is_found_at_the_start(make_config):
     with pytest.raises(DataError, match=r"multiples of 32 for fcn_32s, .* \[96, 64\], got"):
         run_quietly(make_config(crop_size=(100, 64)))
     for changes, message in [
-        ({"steps": 0}, "steps must be at least 1"),
+        ({"steps": 0}, "steps: expected int >= 1, got 0"),
         ({"compute_dtype": "float16"}, "compute_dtype must be one of .*, got float16"),
-        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
-        ({"learning_rate": float("inf")}, "learning_rate must be above 0 and finite"),
-        ({"weight_decay": -1.0}, "weight_decay must not be negative"),
+        ({"learning_rate": 0.0}, "learning_rate: expected float > 0.0, got 0.0"),
+        ({"learning_rate": float("inf")}, "learning_rate must be finite, got inf"),
+        ({"weight_decay": -1.0}, "weight_decay: expected float >= 0.0, got -1.0"),
         ({"checkpoint_interval": 0}, "checkpoint_interval must be at least 1"),
         ({"keep_checkpoints": 0}, "keep_checkpoints must be at least 1"),
         ({"seed": -1}, "seed must be 0 to 2147483647"),

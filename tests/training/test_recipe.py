@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 
 import msgspec
+import numpy as np
 import pytest
 
 from tf_image_segmentation.errors import DataError
@@ -128,19 +130,23 @@ def test_every_field_takes_a_change_to_its_default(file):
         ("stepz=1", "a recipe has no field stepz; it has steps, batch_size"),
         ("steps=two", "steps: expected int, got str"),
         ("steps.more=1", "steps is a single value; it has no more"),
-        ("steps=0", "steps must be at least 1, got 0"),
+        ("steps=0", "steps: expected int >= 1, got 0"),
         ("models.fcn_8s=3", "models needs a model and a key, such as models.fcn_8s."),
         ("accumulate=2", "accumulate must divide batch_size"),
-        ("accumulate=0", "accumulate must be at least 1, got 0"),
-        ("learning_rate=inf", "learning_rate must be above 0 and finite, got inf"),
-        ("weight_decay=-1", "weight_decay must not be negative"),
-        ("ema=1.0", "ema must be below 1"),
-        ("crop_size=0", "crop_size must be height and width above 0"),
+        ("accumulate=0", "accumulate: expected int >= 1, got 0"),
+        ("learning_rate=inf", "learning_rate must be finite, got inf"),
+        ("weight_decay=-1", "weight_decay: expected float >= 0.0, got -1"),
+        ("ema=1.0", "ema: expected float < 1.0, got 1.0"),
+        ("crop_size=0", "crop_size: [0]: expected int >= 1, got (0, 0)"),
         ("crop_size=[1, 2, 3]", "crop_size: expected array of length 2"),
         ("compute_dtype=float16", "compute_dtype must be one of float32, bfloat16, got float16"),
         ("optimizer={}", "a part of optimizer must be a name or a table with a name"),
         ("loss.focal.gamma=1", "there is no part 'focal' to change, only cross_entropy, dice"),
-        ("learning_rate_factors.x=-1", "learning_rate_factors.x"),
+        (
+            "learning_rate_factors.x=-1",
+            "learning_rate_factors: [...]: expected float >= 0.0, got {'x': -1}",
+        ),
+        ("learning_rate_factors.x=inf", "learning_rate_factors must be finite, got {'x': inf}"),
         ("validation_interval=0", "validation_interval must be at least 1 step"),
         ("checkpoint_interval=10h", "must be"),
     ],
@@ -161,7 +167,7 @@ def test_a_wrong_change_is_named_with_its_rule(file, change, message):
         ('steps = "ten"', "steps: expected int, got str"),
         ("steps = ", "line 1"),
         ("model_options = 3", "model_options must be a table"),
-        ("learning_rate = -1.0", "learning_rate must be above 0"),
+        ("learning_rate = -1.0", "learning_rate: expected float > 0.0, got -1.0"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_rule(tmp_path, text, message):  # fault 64
@@ -179,7 +185,22 @@ def test_an_unknown_recipe_lists_those_there_are(tmp_path):
         load_recipe(tmp_path / "gone.toml")
 
 
-def test_replacing_fields_checks_them():
+def test_building_and_replacing_check_types_and_ranges():
     assert msgspec.structs.replace(Recipe(), loss="dice").loss == (Part("dice"),)
-    with pytest.raises(DataError, match="steps must be at least 1"):
-        msgspec.structs.replace(Recipe(), steps=0)
+    for fields, message in [
+        ({"steps": 0}, "steps: expected int >= 1, got 0"),
+        ({"steps": 1.5}, "steps: expected int, got float"),
+        ({"frozen": "*/conv1/*"}, "frozen: expected array, got str"),
+        ({"learning_rate": "fast"}, "learning_rate: expected float, got str"),
+        ({"learning_rate": math.nan}, "learning_rate: expected float > 0.0, got nan"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            Recipe(**fields)
+        with pytest.raises(DataError, match=message):
+            msgspec.structs.replace(Recipe(), **fields)
+
+
+def test_numbers_of_numpy_are_numbers():
+    recipe = Recipe(steps=np.int64(3), learning_rate=np.float32(0.5), crop_size=np.array([32, 64]))
+    assert (type(recipe.steps), recipe.steps, recipe.learning_rate) == (int, 3, 0.5)
+    assert recipe.crop_size == (32, 64) and Recipe(crop_size=np.int64(32)).crop_size == (32, 32)

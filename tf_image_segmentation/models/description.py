@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,7 +13,7 @@ from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.registry import MODELS, ModelSpec
 from tf_image_segmentation.plugins import plugin_hash
 from tf_image_segmentation.registry import source_file
-from tf_image_segmentation.structs import read_json
+from tf_image_segmentation.structs import ComputeDtype, read_json
 
 Intensity = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Color = tuple[Intensity, Intensity, Intensity]
@@ -48,7 +48,7 @@ class Description(msgspec.Struct, frozen=True):
 
     model: str
     num_classes: Annotated[int, msgspec.Meta(ge=2)]
-    compute_dtype: Literal["float32", "bfloat16"] = "float32"
+    compute_dtype: ComputeDtype = "float32"
     model_options: dict[str, Any] = msgspec.field(default_factory=dict)
     dataset: Classes = msgspec.field(default_factory=Classes)
     plugin: PluginFile | None = None

@@ -6,7 +6,7 @@ import inspect
 import json
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -29,8 +29,9 @@ from tf_image_segmentation.models.registry import (
     spec_of,
 )
 from tf_image_segmentation.models.restoring import RestoreReport, restore
+from tf_image_segmentation.structs import ComputeDtype
 
-COMPUTE_DTYPES = ("float32", "bfloat16")
+COMPUTE_DTYPES = get_args(ComputeDtype)
 
 
 class Network(tf.Module):

@@ -23,25 +23,25 @@ import math
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import Part
-from tf_image_segmentation.structs import convert, read_toml
+from tf_image_segmentation.structs import ComputeDtype, Positive, convert, read_toml
 from tf_image_segmentation.training.changes import PARTS, parse_change, set_value
 from tf_image_segmentation.training.interval import parse_interval
 
-COMPUTE_DTYPES = ("float32", "bfloat16")
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
 """Folder of the built-in recipes."""
 
 _PART_LISTS = ("loss", "augmentations", "metrics")
 _TABLES = ("stages", "models")
+_NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
-class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """How one model is trained on one dataset.
 
     A part (optimizer, loss ...) is a name, or a table of its name and arguments, such as
@@ -76,15 +76,15 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         checkpoint_interval: steps or minutes between checkpoints.
     """
 
-    steps: int = 4000
-    batch_size: int = 1
-    crop_size: tuple[int, int] = (384, 384)
-    learning_rate: float = 1e-4
+    steps: Positive = 4000
+    batch_size: Positive = 1
+    crop_size: tuple[Positive, Positive] = (384, 384)
+    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 1e-4
     optimizer: Part = Part("adam")
     schedule: Part = Part("constant")
-    warmup_steps: int = 0
-    weight_decay: float = 0.0
-    class_balancing: float = 0.0
+    warmup_steps: Annotated[int, msgspec.Meta(ge=0)] = 0
+    weight_decay: _NotNegative = 0.0
+    class_balancing: _NotNegative = 0.0
     loss: tuple[Part, ...] = (Part("cross_entropy"),)
     augmentations: tuple[Part, ...] = (Part("flip"), Part("scale", {"range": [0.9, 1.1]}))
     metrics: tuple[Part, ...] = (
@@ -97,41 +97,23 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     init: str = ""
     new_layers: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
-    learning_rate_factors: dict[str, float] = {}
-    accumulate: int = 1
-    ema: float = 0.0
-    compute_dtype: str = "float32"
+    learning_rate_factors: dict[str, _NotNegative] = {}
+    accumulate: Positive = 1
+    ema: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    compute_dtype: ComputeDtype = "float32"
     validation_interval: int | str = 1000
     checkpoint_interval: int | str = 1000
 
     def __post_init__(self) -> None:
-        for name, value in _plain_to_typed({name: getattr(self, name) for name in FIELDS}).items():
+        # msgspec checks types when it decodes, but neither here nor in `replace`.
+        for name, kind in _TYPES.items():
+            value = _checked(name, kind, _in_full(name, getattr(self, name)))
             msgspec.structs.force_setattr(self, name, value)
-        for name in ("steps", "batch_size", "accumulate"):
-            _require(getattr(self, name) >= 1, f"{name} must be at least 1", getattr(self, name))
-        for name in ("warmup_steps", "weight_decay", "class_balancing", "ema"):
-            value = getattr(self, name)
-            _require(0 <= value < math.inf, f"{name} must not be negative, and finite", value)
-        _require(
-            self.batch_size % self.accumulate == 0,
-            f"accumulate must divide batch_size, which is {self.batch_size}",
-            self.accumulate,
-        )
-        rate = self.learning_rate
-        _require(0 < rate < math.inf, "learning_rate must be above 0 and finite", rate)
-        _require(self.ema < 1, "ema must be below 1", self.ema)
-        for pattern, factor in self.learning_rate_factors.items():
-            _require(0 <= factor < math.inf, f"learning_rate_factors.{pattern}: 0 or more", factor)
-        _require(
-            len(self.crop_size) == 2 and min(self.crop_size) >= 1,
-            "crop_size must be height and width above 0",
-            list(self.crop_size),
-        )
-        _require(
-            self.compute_dtype in COMPUTE_DTYPES,
-            f"compute_dtype must be one of {', '.join(COMPUTE_DTYPES)}",
-            self.compute_dtype,
-        )
+        if self.batch_size % self.accumulate:
+            raise DataError(
+                f"accumulate must divide batch_size, which is {self.batch_size}, "
+                f"got {self.accumulate}"
+            )
         for name in ("validation_interval", "checkpoint_interval"):
             parse_interval(getattr(self, name), name)
 
@@ -148,10 +130,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """
         check_keys(fields, source)
         try:
-            typed = _plain_to_typed(fields)
+            return cls(**fields)
         except DataError as error:
             raise DataError(f"{source}: {error}") from error
-        return convert(typed, cls, source)
 
     def to_json(self) -> dict[str, Any]:
         """Returns what `from_plain` takes."""
@@ -178,7 +159,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return recipe
 
 
-FIELDS = tuple(field.name for field in msgspec.structs.fields(Recipe))
+_TYPES = {field.name: field.type for field in msgspec.structs.fields(Recipe)}
+FIELDS = tuple(_TYPES)
 
 
 def load_recipe(
@@ -229,11 +211,6 @@ def check_keys(fields: Mapping[str, Any], source: Path | str) -> None:
         )
 
 
-def _require(condition: bool, rule: str, value: Any) -> None:
-    if not condition:
-        raise DataError(f"{rule}, got {value}")
-
-
 def _path_of(source: str | Path) -> Path:
     if Path(source).suffix == ".toml":
         return Path(source)
@@ -276,23 +253,32 @@ def _matching(tables: Mapping[str, dict[str, Any]], model: str | None) -> list[d
     return [tables[name] for name in [*patterns, model] if name in tables]
 
 
-def _plain_to_typed(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _in_full(name: str, value: Any) -> Any:
     """Brings what may be written in a shorter form into the form that is stored."""
-    typed = dict(fields)
-    for name in PARTS:
-        if name in typed:
-            typed[name] = Part.parse(typed[name], f"part of {name}")
-    for name in _PART_LISTS:
-        if name in typed:
-            value = typed[name]
-            several = isinstance(value, list | tuple)
-            typed[name] = tuple(
-                Part.parse(part, f"part of {name}") for part in (value if several else [value])
-            )
-    crop = typed.get("crop_size")
-    if isinstance(crop, int):
-        typed["crop_size"] = (crop, crop)
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in typed.items()}
+    if hasattr(value, "tolist"):  # numbers and arrays of NumPy
+        value = value.tolist()
+    if name in PARTS:
+        return Part.parse(value, f"part of {name}")
+    if name in _PART_LISTS:
+        parts = value if isinstance(value, list | tuple) else [value]
+        return tuple(Part.parse(part, f"part of {name}") for part in parts)
+    if name == "crop_size" and isinstance(value, int):
+        return value, value
+    return value
+
+
+def _checked(name: str, kind: Any, value: Any) -> Any:
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        raise DataError(f"{name} must be one of {', '.join(get_args(kind))}, got {value}")
+    try:
+        checked = convert(value, kind, name)
+    except DataError as error:
+        got = "" if ", got " in str(error) else f", got {value!r}"
+        raise DataError(f"{error}{got}") from error
+    numbers = checked.values() if name == "learning_rate_factors" else [checked]
+    if not all(math.isfinite(number) for number in numbers if isinstance(number, float)):
+        raise DataError(f"{name} must be finite, got {value}")
+    return checked
 
 
 def _to_plain(value: Any) -> Any:
