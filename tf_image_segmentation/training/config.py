@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -97,33 +97,21 @@ def plugin_hashes(config: TrainingConfig) -> dict[str, str]:
     return found
 
 
-class SavedConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``config.json`` holds: the fields of `TrainingConfig`, and what it ran on.
-
-    Attributes:
-        data: checksums of the training records.
-        validation_data: checksums of the validation records.
-        mixture: how several datasets are mixed, if they are.
-        plugins: file and checksum of each part that is not built in.
-        environment: versions, git commit and so on; not compared when a run is resumed.
-    """
-
-    model: str = ""
-    recipe: dict[str, Any] = {}
-    tfrecords: str | list[str] = ""
-    run_dir: str = ""
-    val_tfrecords: str | None = None
-    init_checkpoint: str | None = None
-    dataset: str | None = None
-    class_map: str | None = None
-    sampling_weights: list[float] | None = None
-    seed: int = 0
-    keep_checkpoints: int = 3
-    data: list[str] = []
-    validation_data: list[str] = []
-    mixture: dict[str, Any] | None = None
-    plugins: dict[str, str] = {}
-    environment: dict[str, Any] = {}
+# What ``config.json`` holds: the fields of `TrainingConfig`, and what the run trained on. Each may
+# be missing, as in a file of an earlier version.
+_SAVED_TYPES: dict[str, Any] = {
+    **get_type_hints(TrainingConfig),
+    "recipe": dict[str, Any],
+    "run_dir": str,
+    "data": list[str],  # checksums of the training records
+    "validation_data": list[str],
+    "mixture": dict[str, Any] | None,  # how several datasets are mixed, if they are
+    "plugins": dict[str, str],  # file and checksum of each part that is not built in
+    "environment": dict[str, Any],  # versions, git commit ...; not compared when a run is resumed
+}
+_SavedConfig = msgspec.defstruct(
+    "_SavedConfig", [(name, kind, None) for name, kind in _SAVED_TYPES.items()]
+)
 
 
 def check_saved(fields: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -140,7 +128,7 @@ def check_saved(fields: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """
     today = dict(fields)
     earlier_place = today.pop("checkpoint_interval", None)
-    convert(today, SavedConfig, path)
+    convert(today, _SavedConfig, path)
     if "recipe" in today:
         recipe = _recipe_of_today(today["recipe"])
         if earlier_place is not None:
