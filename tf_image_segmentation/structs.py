@@ -20,6 +20,9 @@ from tf_image_segmentation.errors import DataError
 
 T = TypeVar("T")
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
+Color = tuple[Byte, Byte, Byte]
+"""Red, green and blue."""
 ComputeDtype = Literal["float32", "bfloat16"]
 """Type that the convolutions of a network compute in."""
 

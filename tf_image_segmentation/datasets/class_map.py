@@ -16,8 +16,9 @@ import msgspec
 import numpy as np
 
 from tf_image_segmentation import structs
-from tf_image_segmentation.datasets.info import Byte, Color, DatasetInfo
+from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.structs import Byte, Color
 
 # For each class of a dataset one of the mixture, or None for pixels to ignore.
 Places = Mapping[str, str | None]

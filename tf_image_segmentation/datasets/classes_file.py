@@ -11,6 +11,7 @@ from tf_image_segmentation.datasets.csv_tables import Row, read_table
 from tf_image_segmentation.datasets.info import VOID_COLORS, DatasetInfo
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.structs import Color
 
 CLASSES_FILE = "classes.csv"
 IGNORE_NAMES = ("ignore", "void", "__ignore__")
@@ -22,7 +23,6 @@ _LARGEST_ID = 2**31 - 1
 _CHANNELS = (("red", "green", "blue"), ("r", "g", "b"))
 _COLOR_COLUMNS = ("color", "colour")
 
-Color = tuple[int, int, int]
 _Value = TypeVar("_Value")
 
 

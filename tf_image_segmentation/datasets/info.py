@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from tf_image_segmentation import structs
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.structs import Byte, Color
 
 VOID_COLORS = ((255, 255, 255), (224, 224, 192))
 """White, and entry 255 of the VOC color map: void in a color mask, unless a class has them."""
-
-
-Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
-Color = tuple[Byte, Byte, Byte]
 
 
 class _Fields(msgspec.Struct):
@@ -51,12 +48,12 @@ class DatasetInfo:
 
     name: str
     class_names: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
+    palette: tuple[Color, ...]
     ignore_label: int | None = 255
     splits: Mapping[str, int] = field(default_factory=dict)
     mask_encoding: str = "index"
     label_map: Mapping[int, int] = field(default_factory=dict)
-    void_colors: tuple[tuple[int, int, int], ...] = VOID_COLORS
+    void_colors: tuple[Color, ...] = VOID_COLORS
 
     def __post_init__(self) -> None:
         if len(self.class_names) != len(self.palette):

@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.structs import Color
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Color = tuple[int, int, int]
 Palette = Sequence[Color]
 
 IGNORE_COLOR: Color = (224, 224, 192)

@@ -13,10 +13,7 @@ from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.registry import MODELS, ModelSpec
 from tf_image_segmentation.plugins import plugin_hash
 from tf_image_segmentation.registry import source_file
-from tf_image_segmentation.structs import ComputeDtype, read_json
-
-Intensity = Annotated[int, msgspec.Meta(ge=0, le=255)]
-Color = tuple[Intensity, Intensity, Intensity]
+from tf_image_segmentation.structs import Color, ComputeDtype, read_json
 
 
 class Classes(msgspec.Struct, frozen=True):

@@ -15,7 +15,6 @@ import tensorflow as tf
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.description import (
-    Color,
     Description,
     describe,
     description_path,
@@ -29,7 +28,7 @@ from tf_image_segmentation.models.registry import (
     spec_of,
 )
 from tf_image_segmentation.models.restoring import RestoreReport, restore
-from tf_image_segmentation.structs import ComputeDtype
+from tf_image_segmentation.structs import Color, ComputeDtype
 
 COMPUTE_DTYPES = get_args(ComputeDtype)
 

@@ -9,6 +9,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.structs import parse_toml_value
 
 PARTS = ("optimizer", "schedule")
 """Fields that hold one part, which may be written as its name."""
@@ -33,7 +34,7 @@ def parse_change(change: str) -> tuple[list[str], Any]:
         word = re.fullmatch(r"[A-Za-z_./*~][\w./*~-]*|\d+(\.\d+)?m", text)
         if word and text not in ("true", "false", "inf", "nan"):
             return keys, text
-        return keys, tomlkit.parse(f"value = {text}").unwrap()["value"]
+        return keys, parse_toml_value(text, "the value")
     except (TOMLKitError, ValueError) as error:
         raise DataError(
             f"--set {change}: must be key=value with a value as in TOML, such as steps=100 or "

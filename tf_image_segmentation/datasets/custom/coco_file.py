@@ -11,14 +11,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.structs import read_json
+from tf_image_segmentation.structs import Positive, read_json
 
 MAX_BYTES = 2**30
 """Largest file that is read; parsed, it takes several times as much memory."""
 
 _SHOWN = 20
-
-Side = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Category(msgspec.Struct):
@@ -59,8 +57,8 @@ class CocoImage(msgspec.Struct):
 
     id: int
     file_name: str
-    height: Side
-    width: Side
+    height: Positive
+    width: Positive
 
 
 class _Content(msgspec.Struct):

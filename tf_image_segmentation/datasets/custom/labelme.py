@@ -35,6 +35,7 @@ from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.structs import Color
 
 NAME = "labelme"
 BACKGROUND_NAMES = ("background", "_background_")
@@ -187,7 +188,7 @@ def _check_spelling(root: Path, labels: list[str]) -> None:
         )
 
 
-def _info(names: tuple[str, ...], palette: tuple[tuple[int, int, int], ...]) -> DatasetInfo:
+def _info(names: tuple[str, ...], palette: tuple[Color, ...]) -> DatasetInfo:
     # Masks are drawn here, so that 255 means one thing, however few classes there are.
     return DatasetInfo(NAME, names, palette, IGNORE_LABEL, mask_encoding="index_with_void")
 

@@ -11,7 +11,7 @@ import base64
 import binascii
 import math
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -21,14 +21,12 @@ from tf_image_segmentation.datasets.custom.files import resolve_named
 from tf_image_segmentation.datasets.custom.outlines import Point, check_points, check_polygon
 from tf_image_segmentation.datasets.decode import decoding
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.structs import read_json
+from tf_image_segmentation.structs import Positive, read_json
 
 MAX_BYTES = 2**30
 """Largest file that is read."""
 
 KINDS = ("polygon", "rectangle", "circle", "mask")
-
-Side = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Shape(msgspec.Struct):
@@ -61,8 +59,8 @@ class Shape(msgspec.Struct):
 class _Content(msgspec.Struct, rename="camel"):
     image_path: str
     shapes: list[Shape]
-    image_height: Side | None = None
-    image_width: Side | None = None
+    image_height: Positive | None = None
+    image_width: Positive | None = None
 
 
 class Annotation(NamedTuple):
