@@ -39,6 +39,7 @@ setup(
         "tf_image_segmentation.datasets": ["classes/*.csv"],
         "tf_image_segmentation.reports": ["*.html", "*.css"],
         "tf_image_segmentation.training": ["recipes/*.toml"],
+        "tf_image_segmentation.zoo": ["*.toml", "*.npz", "*.json"],
     },
     entry_points={
         "console_scripts": ["tf-image-segmentation = tf_image_segmentation.cli.main:main"]

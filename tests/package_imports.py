@@ -19,7 +19,7 @@ FLOORS = [
     {"datasets"},
     {"tfrecords", "models"},
     {"input", "inference"},
-    {"evaluation"},
+    {"evaluation", "zoo"},
     {"training", "export", "inspection"},
     {"tuning"},
     {"reports"},

@@ -15,7 +15,9 @@ from tf_image_segmentation.datasets.sets import berkeley_sbd, pascal_voc
 from tf_image_segmentation.download import fetching
 from tf_image_segmentation.download.archive import Archive
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.zoo.published import published_model
 
+VGG_16 = published_model("vgg_16").archive
 VOC_FILES = (
     "VOCdevkit/VOC2012/JPEGImages/2007_000032.jpg",
     "VOCdevkit/VOC2012/SegmentationClass/2007_000032.png",
@@ -72,8 +74,8 @@ def test_published_addresses_and_checksums():
     (real,), (sbd,) = pascal_voc.SOURCE.archives, berkeley_sbd.SOURCE.archives
     assert real.checksum == "md5:6cd6e144f989b92b3379bac3b3de84fd"
     assert sbd.checksum == "md5:82b4d87ceb2ed10f6038a1cba92111cb"
-    assert fetching.VGG_16.checksum is None
-    assert [archive.name for archive in (real, sbd, fetching.VGG_16)] == [
+    assert VGG_16.checksum is None
+    assert [archive.name for archive in (real, sbd, VGG_16)] == [
         VOC_TAR,
         "benchmark.tgz",
         "vgg_16_2016_08_28.tar.gz",
@@ -102,7 +104,7 @@ def test_other_data_beside_it_stays(server, tmp_path):
 
 
 def test_vgg_has_no_published_checksum_and_says_so(server, tmp_path, capsys):
-    product = obtain(server, tmp_path, fetching.VGG_16)
+    product = obtain(server, tmp_path, VGG_16)
     assert product == tmp_path / "vgg_16.ckpt"
     assert product.stat().st_size == 100_000
     said = capsys.readouterr().out
@@ -180,7 +182,7 @@ def test_bomb_is_refused(server, tmp_path):
 def test_page_instead_of_an_archive_is_set_aside(server, tmp_path):
     server.files["vgg_16_2016_08_28.tar.gz"] = b"<html>log in first</html>"
     with pytest.raises(DataError, match=r"damaged archive.*set aside as"):
-        obtain(server, tmp_path, fetching.VGG_16)
+        obtain(server, tmp_path, VGG_16)
     assert not (tmp_path / "vgg_16_2016_08_28.tar.gz").exists()
 
 

@@ -30,10 +30,11 @@ def main() -> None:
     arguments = parse_arguments()
 
     from tf_image_segmentation.datasets.sets import berkeley_sbd, pascal_voc
-    from tf_image_segmentation.download.fetching import VGG_16, mirror_url, obtain, product_path
+    from tf_image_segmentation.download.fetching import mirror_url, obtain, product_path
+    from tf_image_segmentation.zoo.published import published_model
 
     (voc,), (sbd,) = pascal_voc.SOURCE.archives, berkeley_sbd.SOURCE.archives
-    archives = {"voc": voc, "sbd": sbd, "vgg": VGG_16}
+    archives = {"voc": voc, "sbd": sbd, "vgg": published_model("vgg_16").archive}
     for name in [arguments.only] if arguments.only else archives:
         url = getattr(arguments, f"{name}_url")
         if url is None and arguments.base_url:

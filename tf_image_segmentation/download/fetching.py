@@ -18,13 +18,6 @@ from tf_image_segmentation.download.archives import Limits, extract_archive
 from tf_image_segmentation.download.http_download import DownloadError, ResumingDownloader
 from tf_image_segmentation.errors import DataError
 
-VGG_16 = Archive(
-    url="http://download.tensorflow.org/models/vgg_16_2016_08_28.tar.gz",
-    product="vgg_16.ckpt",
-    max_bytes=10**9,
-)
-"""slim's VGG-16 checkpoint. Restoring it checks the names and shapes of all variables."""
-
 
 def mirror_url(archive: Archive, base_url: str) -> str:
     """Returns the address of an archive in a folder of a mirror."""
