@@ -16,6 +16,7 @@ __version__ = "0.2.0"
 _NAMES = {
     "Network": "models.network",
     "evaluate": "evaluation.evaluate",
+    "load_model": "zoo.loading",
     "predict_labels": "inference.predict",
     "train": "training.loop",
 }
