@@ -13,6 +13,7 @@ from tf_image_segmentation.cli.options import (
     chosen_prediction,
     opened_records,
 )
+from tf_image_segmentation.zoo.shipped import find_checkpoint
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
     records, info = opened_records(args)
     networks = {}
     for checkpoint in args.checkpoints:
-        network = Network.from_checkpoint(checkpoint)
+        network = Network.from_checkpoint(find_checkpoint(checkpoint))
         info.check_model(network.num_classes, network.class_names)
         options.for_model(network.spec.size_divisor)
         # Two checkpoints of one model are told apart by their paths.

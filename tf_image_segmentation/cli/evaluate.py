@@ -19,6 +19,7 @@ from tf_image_segmentation.cli.options import (
     add_metrics_option,
     add_prediction_options,
     add_records_options,
+    chosen_checkpoint,
     chosen_metrics,
     chosen_prediction,
     opened_records,
@@ -28,7 +29,7 @@ from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.registry import Part
-from tf_image_segmentation.training.run_files import CONFIG_FILE, read_config
+from tf_image_segmentation.training.run_files import CONFIG_FILE, read_config, run_of
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help should not wait for it
     from tf_image_segmentation.reports.evaluation_page import HtmlReport
@@ -63,6 +64,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Parses the command line and evaluates."""
     args = parse_arguments()
+    args.checkpoint = chosen_checkpoint(args)
     command_line.load_tensorflow()
     from tf_image_segmentation.evaluation import summary
     from tf_image_segmentation.evaluation.evaluate import evaluate
@@ -151,12 +153,3 @@ def chosen_report(
         facts["model"], facts["checkpoint"], facts["split"], facts["images"], environment(), tables
     )
     return HtmlReport(args.report, page_facts, info, args.report_images, metrics)
-
-
-def run_of(checkpoint: Path) -> Path | None:
-    """Returns the folder of the run whose ``model`` folder holds a checkpoint, or None."""
-    checkpoint = checkpoint.resolve()
-    for folder in (checkpoint, *checkpoint.parents):
-        if folder.name == "model" and (folder.parent / CONFIG_FILE).is_file():
-            return folder.parent
-    return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_image_segmentation.cli import command_line
-from tf_image_segmentation.cli.options import add_checkpoint_options
+from tf_image_segmentation.cli.options import add_checkpoint_options, chosen_checkpoint
 
 FORMATS = ("saved_model", "tflite", "tflite_int8", "onnx")
 
@@ -56,6 +56,7 @@ def main() -> None:
     )
     add("--overwrite", action="store_true", help="replace exported files once all is done")
     args = parser.parse_args()
+    args.checkpoint = chosen_checkpoint(args)
 
     command_line.load_tensorflow()
     from rich.console import Console

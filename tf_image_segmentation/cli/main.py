@@ -19,11 +19,14 @@ COMMANDS = (
     "demo",
     "download_dataset",
     "download_pascal_voc",
+    "download_weights",
     "evaluate",
     "export_model",
     "inspect_dataset",
     "inspect_tfrecords",
+    "list_models",
     "make_shapes",
+    "pack_model",
     "predict",
     "reproduce_camvid",
     "study",
@@ -40,6 +43,7 @@ ALIASES = {
     "convert": "convert_dataset",
     "export": "export_model",
     "inspect": "inspect_dataset",
+    "models": "list_models",
 }
 
 

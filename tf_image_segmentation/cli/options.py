@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
@@ -14,6 +15,7 @@ from tf_image_segmentation.inference.crf import CrfParameters, check_installed
 from tf_image_segmentation.inference.options import OVERLAP, WINDOW, PredictionOptions
 from tf_image_segmentation.registry import Part
 from tf_image_segmentation.structs import parse_toml_value
+from tf_image_segmentation.zoo.shipped import DEFAULT_MODEL, find_checkpoint
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help should not wait for it
     from tf_image_segmentation.tfrecords.reader import Records
@@ -21,10 +23,17 @@ if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help should not wai
 _CRF_FIELDS = {field.name: getattr(CrfParameters(), field.name) for field in fields(CrfParameters)}
 
 
-def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --checkpoint and --model, which `Network.from_checkpoint` takes."""
+def add_checkpoint_options(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Adds --checkpoint and --model, which `Network.from_checkpoint` takes.
+
+    Args:
+        parser: what they are added to.
+        required: whether a checkpoint must be named; else the default model is taken.
+    """
     add = parser.add_argument
-    add("--checkpoint", required=True, help="checkpoint, .npz, or a folder such as model/best")
+    kinds = "checkpoint, .npz, a folder such as model/best, or a model that list_models.py lists"
+    default = "" if required else f"; None takes {DEFAULT_MODEL}, if it comes with this version"
+    add("--checkpoint", required=required, help=kinds + default)
     add(
         "--model",
         metavar="NAME",
@@ -51,6 +60,25 @@ def opened_records(args: argparse.Namespace) -> tuple[Records, DatasetInfo]:
 
     records = open_records(args.tfrecords, args.split)
     return records, records.described_as(args.dataset)
+
+
+def add_zoo_option(parser: argparse.ArgumentParser) -> None:
+    """Adds --zoo, which `chosen_checkpoint` takes names from."""
+    parser.add_argument(
+        "--zoo",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of what pack_model.py wrote; None is that of the package",
+    )
+
+
+def chosen_checkpoint(args: argparse.Namespace) -> str:
+    """Returns the path of the checkpoint that the command line means.
+
+    Raises:
+        DataError: as `find_checkpoint`.
+    """
+    return find_checkpoint(args.checkpoint, getattr(args, "zoo", None))
 
 
 def add_prediction_options(parser: argparse.ArgumentParser) -> None:

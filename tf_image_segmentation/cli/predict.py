@@ -3,7 +3,8 @@
 For each image, --output-dir gets NAME_labels.png, a palette PNG of class ids, and NAME_overlay.jpg,
 the image with its classes painted over it and a legend of their names; with --probabilities also
 NAME_probabilities.npz. Names and colors come from the checkpoint. Images are JPEG or PNG files of
-any size; gray ones, those with a palette or alpha and turned ones are read as they look.
+any size; gray ones, those with a palette or alpha and turned ones are read as they look. Without
+--checkpoint, a model that comes with the package predicts.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from tf_image_segmentation.cli.options import (
     add_checkpoint_options,
     add_image_options,
     add_prediction_options,
+    add_zoo_option,
+    chosen_checkpoint,
     chosen_intensity_range,
     chosen_prediction,
 )
@@ -31,8 +34,8 @@ def main() -> None:
         metavar="IMAGE_OR_FOLDER",
         help="files, and folders of which all JPEG and PNG files are taken",
     )
-    add_checkpoint_options(parser)
-    add("--output-dir", type=Path, required=True, help="folder for the results")
+    add_checkpoint_options(parser, required=False)
+    add("--output-dir", type=Path, default=Path("predictions"), help="folder for the results")
     add_prediction_options(parser)
     add("--dataset", help="registered dataset that names the classes, where the checkpoint cannot")
     add("--probabilities", action="store_true", help="write the probability of each class, too")
@@ -40,7 +43,9 @@ def main() -> None:
     add("--resume", action="store_true", help="leave out images that have results already")
     add("--overwrite", action="store_true", help="replace results that are there")
     add_image_options(parser)
+    add_zoo_option(parser)
     args = parser.parse_args()
+    checkpoint = chosen_checkpoint(args)
 
     command_line.load_tensorflow()
     from tf_image_segmentation.inference.files import Predictor, find_jobs
@@ -49,7 +54,7 @@ def main() -> None:
     options = chosen_prediction(args)
     jobs = find_jobs(args.images, args.output_dir, resume=args.resume, overwrite=args.overwrite)
     predictor = Predictor(
-        Network.from_checkpoint(args.checkpoint, args.model),
+        Network.from_checkpoint(checkpoint, args.model),
         options,
         dataset=args.dataset,
         max_pixels=args.max_pixels,

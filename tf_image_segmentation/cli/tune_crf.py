@@ -27,6 +27,7 @@ from tf_image_segmentation.evaluation.metrics import compute_metrics, parse_metr
 from tf_image_segmentation.inference.crf import check_installed
 from tf_image_segmentation.tuning import parameters
 from tf_image_segmentation.tuning.parameters import RANGES, parse_ranges
+from tf_image_segmentation.zoo.shipped import find_checkpoint
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -90,6 +91,7 @@ def saying_how_to_go_on(folder: Path) -> Iterator[None]:
 def main() -> None:
     """Parses the command line, predicts, searches and shows the result."""
     args = parse_arguments()
+    args.checkpoint = find_checkpoint(args.checkpoint)
     check_numbers(args)
     ranges = parse_ranges(args.range)
     trials = parameters.draw_trials(ranges, args.trials, args.seed)

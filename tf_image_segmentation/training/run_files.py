@@ -65,6 +65,15 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise DataError(f"{error}; restore it from a copy") from error
 
 
+def run_of(checkpoint: Path) -> Path | None:
+    """Returns the folder of the run whose ``model`` folder holds a checkpoint, or None."""
+    checkpoint = checkpoint.resolve()
+    for folder in (checkpoint, *checkpoint.parents):
+        if folder.name == "model" and (folder.parent / CONFIG_FILE).is_file():
+            return folder.parent
+    return None
+
+
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Returns the lines of a ``metrics.jsonl``; a last line cut by a kill is left out.
 
