@@ -101,11 +101,13 @@ def test_a_model_of_a_plugin_is_refused(tmp_path, network, checkpoint, images):
         pack(tmp_path / "own", "a", tmp_path, images)
 
 
-def test_files_that_are_there_stay_unless_told_otherwise(zoo, checkpoint, images, tmp_path):
-    pack(checkpoint, "a", tmp_path, images, min_equal=95)
+def test_files_that_are_there_stay_unless_told_otherwise(checkpoint, images, tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"older")
     with pytest.raises(DataError, match=r"a\.npz: is there already; replace it with --overwrite"):
         pack(checkpoint, "a", tmp_path, images)
+    assert (tmp_path / "a.npz").read_bytes() == b"older"
     pack(checkpoint, "a", tmp_path, images, min_equal=95, overwrite=True)
+    assert load_model("a", tmp_path).num_classes == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "a.npz.json"]
 
 
