@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import glob
+import json
 import os
 import secrets
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tf_image_segmentation.errors import DataError
 
@@ -41,6 +43,11 @@ def write_text(path: Path, text: str, errors: str = "strict") -> None:
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors=errors)
+
+
+def write_json(path: Path, fields: Mapping[str, Any]) -> None:
+    """Replaces a JSON file, as `write_text` does."""
+    write_text(path, json.dumps(fields, indent=2) + "\n")
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tf_image_segmentation.atomic import write_text
+from tf_image_segmentation.atomic import write_json
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
 from tf_image_segmentation.evaluation.metrics import Results, by_class, results_to_json, scalars
 
@@ -128,4 +127,4 @@ def save_metrics(
         "class_names": list(class_names),
         "confusion_matrix": matrix.matrix.tolist(),
     }
-    write_text(path, json.dumps(fields, indent=2) + "\n")
+    write_json(path, fields)

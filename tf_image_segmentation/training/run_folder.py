@@ -19,7 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from tf_image_segmentation import __version__
-from tf_image_segmentation.atomic import FolderLock, write_text
+from tf_image_segmentation.atomic import FolderLock, write_json, write_text
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.training.run_files import (
     CONFIG_FILE,
@@ -144,7 +144,7 @@ class RunFolder:
         Further ``facts`` are stored with the environment, and not compared at a resume.
         """
         stored = {**self._config, "environment": {**environment(), **facts}}
-        write_text(self._config_file, json.dumps(stored, indent=2) + "\n")
+        write_json(self._config_file, stored)
 
     def _check_resume(self, config: dict[str, Any], resume: bool) -> None:
         if not resume:
