@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.evaluation.metrics import ImageMetric, compute_metrics, image_metrics
+from tf_image_segmentation.evaluation.metrics import Counts, ImageMetric, compute_metrics
 from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.predict import join_blocks
 from tf_image_segmentation.inference.stream import Item, predict_each
@@ -115,26 +114,14 @@ def evaluate(
         DataError: a record is damaged, memory runs out, or a mask holds an id that the network has
             no class for; the message has the file or the image.
     """
-    matrix = ConfusionMatrix(network.num_classes, ignore_label)
-    images = image_metrics(metrics, network.num_classes, ignore_label)
-    refined, refined_images = matrix, images
+    counts = refined = Counts(metrics, network.num_classes, ignore_label)
     if options is not None and options.crf is not None:
-        refined = ConfusionMatrix(network.num_classes, ignore_label)
-        refined_images = image_metrics(metrics, network.num_classes, ignore_label)
+        refined = Counts(metrics, network.num_classes, ignore_label)
     for prediction in predictions(network, records, options, progress, worker, workers):
-        try:
-            matrix.update(prediction.mask, prediction.labels)
-        except ValueError as error:
-            raise DataError(
-                f"{records.files[0].parent}: image {prediction.image_id}: {error}; evaluate a "
-                "model of this dataset's classes, or convert the dataset again"
-            ) from error
-        for metric in images.values():
-            metric.update(prediction.mask, prediction.labels)
-        if refined is not matrix:
-            refined.update(prediction.mask, prediction.refined)
-            for metric in refined_images.values():
-                metric.update(prediction.mask, prediction.refined)
+        place = f"{records.files[0].parent}: image {prediction.image_id}"
+        counts.update(prediction.mask, prediction.labels, place)
+        if refined is not counts:
+            refined.update(prediction.mask, prediction.refined, place)
         if observe is not None:
             observe(prediction)
-    return Evaluation(matrix, refined, images, refined_images)
+    return Evaluation(counts.matrix, refined.matrix, counts.images, refined.images)
