@@ -38,7 +38,7 @@ from turns import Turn, Turns, print_table, take_turns
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.crf import CrfParameters, check_installed, refine_pair
-from tf_image_segmentation.tuning.refining import Task, prediction_file, refine_stored, store
+from tf_image_segmentation.tuning.predictions import Task, prediction_file, refine_stored, store
 from tf_image_segmentation.workers import map_in_order
 
 CLASSES, HEIGHT, WIDTH = 21, 375, 500

@@ -169,6 +169,28 @@ def test_a_finished_search_is_only_shown_again(search, finished, tune, tmp_path)
     assert (copy / "trials.jsonl").read_bytes().startswith(lines)
 
 
+@pytest.mark.parametrize("name", ["dice", "boundary_f1"])
+def test_the_mean_of_a_metric_by_class_decides(search, finished, tune, tmp_path, name):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    result = tune(copy, *SEARCH, "--flip", "--metric", f"mean_{name}")
+    assert result.returncode == 0, result.stderr
+    assert f"by mean_{name} (percent)" in result.stdout
+    best = json.loads((copy / "best.json").read_text())
+    lines = [json.loads(line) for line in (copy / "trials.jsonl").read_text().splitlines()]
+    values = [metrics[f"mean_{name}"] for metrics in best["metrics"]["searched"].values()]
+    assert best["gain_in_points"]["searched"] == pytest.approx(100 * (values[2] - values[0]))
+    if name == "boundary_f1":  # only what sees the images again has it
+        found = [line for line in lines if f"mean_{name}" in line["metrics"]]
+        assert values[2] == max(
+            line["metrics"][f"mean_{name}"]
+            for line in found
+            if line["part"] == "searched" and line["parameters"]
+        )
+    else:
+        assert len(lines) == len((finished / "trials.jsonl").read_text().splitlines())
+
+
 def test_another_search_in_the_folder_is_refused(search, finished, tune, network, tmp_path):
     network.save(tmp_path / "model-8")
     best = (finished / "best.json").read_bytes()
@@ -200,7 +222,8 @@ def test_a_search_on_all_images_says_that_its_gain_is_partly_luck(tune, tmp_path
         (["--seed", -1], "--seed must be at least 0, got -1"),
         (["--scales", 0], "--scales: scales must be numbers from"),
         (["--range", "sigma=1:2"], "--range sigma=1:2: no such parameter"),
-        (["--metric", "iou"], "--metric iou: has one value a class"),
+        (["--metric", "iou"], "--metric iou: has one value a class; choose mean_iou"),
+        (["--metric", "boundary_f1"], "--metric boundary_f1: has one value a class; choose mean_b"),
         (["--metric", "no"], "unknown metric 'no'"),
     ],
 )

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.evaluation.boundary_f1 import BoundaryF1
 from tf_image_segmentation.inference.crf import CrfParameters, refine
 from tf_image_segmentation.tuning import search as search_module
-from tf_image_segmentation.tuning.refining import Refined, Task, load, prediction_file, store
+from tf_image_segmentation.tuning.predictions import Refined, Task, load, prediction_file, store
 from tf_image_segmentation.tuning.search import Images, open_search
 
 CLASSES, VOID = 3, 255
@@ -166,6 +167,43 @@ def test_more_trials_keep_what_was_finished(refined_tasks, tmp_path):
     assert ranking == sorted(range(1, len(MANY)), key=lambda n: -MANY[n].bilateral_sxy)
 
 
+def test_another_metric_is_computed_from_what_was_counted(refined_tasks, tmp_path):
+    images = Images.split(5, 4)
+    with open_it(tmp_path / "search") as search:
+        fill(search, 5)
+        ranking = search.run(MANY, images, "mean_iou", 1)
+        count = len(refined_tasks)
+    with open_it(tmp_path / "search") as search:
+        assert search.run(MANY, images, "mean_dice", 1) == ranking
+        assert len(refined_tasks) == count
+        score = search.scores[MANY[1], "searched"]
+    counts = np.array(score.confusion_matrix)
+    dice = 2 * np.diag(counts) / (counts.sum(axis=0) + counts.sum(axis=1))
+    assert score.metric("mean_dice") == pytest.approx(dice.mean())
+    assert score.metrics["per_class_dice"] == pytest.approx(list(dice))
+
+
+def test_a_metric_that_needs_images_is_counted_once(refined_tasks, tmp_path):
+    images = Images.split(5, 4)
+    with open_it(tmp_path / "search") as search:
+        fill(search, 5)
+        search.run(MANY, images, "mean_iou", 1)
+    count = len(refined_tasks)
+    expected = BoundaryF1(CLASSES, VOID)
+    for _ in range(2):  # the second time there is nothing left
+        with open_it(tmp_path / "search") as search:
+            ranking = search.run(MANY, images, "mean_boundary_f1", 1)
+        assert len(refined_tasks) == 2 * count
+    values = [search.scores[trial, "searched"].metric("mean_boundary_f1") for trial in MANY]
+    assert ranking == sorted(range(1, len(MANY)), key=lambda n: -values[n])
+    assert len(set(values)) == len(MANY)
+    for number in images.searched:
+        task = Task(prediction_file(search.predictions, number), MANY[2])
+        (mask,) = load(task.file, "mask")
+        expected.update(mask, search_module.refine_stored(task).labels)
+    assert values[2] == pytest.approx(np.nanmean(expected.result()))
+
+
 def test_searched_images_without_labels_are_an_error(refined_tasks, tmp_path):
     with open_it(tmp_path / "search") as search:
         fill(search, 1)
@@ -190,7 +228,7 @@ def test_a_damaged_prediction_is_named(tmp_path):
 
 def test_what_workers_load_is_no_tensorflow():
     code = (
-        "import sys; import tf_image_segmentation.tuning.refining;"
+        "import sys; import tf_image_segmentation.tuning.predictions;"
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -234,6 +272,7 @@ def test_a_last_line_that_a_kill_has_cut_is_computed_again(two_lines, kept):
         (b'"confusion_matrix":[[', b'"c":[['),
         (b'"images":2', b'"images":"2"'),
         (b'"confusion_matrix":[', b'"confusion_matrix":[[1,2,3],'),
+        (b'"confusion_matrix":[[', b'"confusion_matrix":[[1,'),
     ],
 )
 def test_another_damaged_line_is_named(two_lines, damage):

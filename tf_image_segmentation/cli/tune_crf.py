@@ -17,13 +17,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
+from tf_image_segmentation.atomic import write_json
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.cli.options import add_records_options, opened_records
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.evaluation.metrics import compute_metrics, parse_metrics
 from tf_image_segmentation.inference.crf import check_installed
 from tf_image_segmentation.tuning import parameters
 from tf_image_segmentation.tuning.parameters import RANGES, parse_ranges
@@ -48,7 +45,12 @@ def parse_arguments() -> argparse.Namespace:
         help="what they are drawn from, by logarithm; without, " + parameters.shown(RANGES),
     )
     add("--images", type=int, help="images to search on, evenly spaced; None takes all")
-    add("--metric", default="mean_iou", help="what the best set is best in: one value")
+    add(
+        "--metric",
+        default="mean_iou",
+        help="what the best set is best in: a single value, or the mean of what is "
+        "measured for each class, such as mean_dice or mean_boundary_f1",
+    )
     add("--seed", type=int, default=0, help="of the draws")
     add("--workers", type=int, default=os.cpu_count(), help="processes of the dense CRF")
     return parser.parse_args()
@@ -62,14 +64,6 @@ def check_numbers(args: argparse.Namespace) -> None:
             raise DataError(f"--{name} must be at least 1, got {value}")
     if args.seed < 0:
         raise DataError(f"--seed must be at least 0, got {args.seed}")
-
-
-def check_metric(name: str) -> None:
-    """Raises a DataError unless the metric has one value that follows from a confusion matrix."""
-    example = ConfusionMatrix(2)
-    example.update([0, 1], [0, 1])
-    if np.ndim(compute_metrics(parse_metrics([name]), example)[name]):
-        raise DataError(f"--metric {name}: has one value a class; choose one with a single value")
 
 
 def prediction_options(args: argparse.Namespace) -> list[str]:
@@ -95,19 +89,19 @@ def main() -> None:
     check_numbers(args)
     ranges = parse_ranges(args.range)
     trials = parameters.draw_trials(ranges, args.trials, args.seed)
-    check_metric(args.metric)
 
     command_line.load_tensorflow()
+    from tf_image_segmentation.evaluation.metrics import metric_of_scalar
     from tf_image_segmentation.inference.options import PredictionOptions
     from tf_image_segmentation.models.network import Network
+    from tf_image_segmentation.reports.crf_search import print_report
     from tf_image_segmentation.tuning import predictions
-    from tf_image_segmentation.tuning.report import Result, print_report
     from tf_image_segmentation.tuning.search import (
         BEST_FILE,
         PREDICTIONS,
         Images,
+        Result,
         open_search,
-        write_json,
     )
 
     check_installed()
@@ -116,24 +110,28 @@ def main() -> None:
     except ValueError as error:
         raise DataError(f"--scales: {error}; try --scales 0.75 1 1.25") from error
     records, info = opened_records(args)
+    metric_of_scalar(args.metric, info.num_classes)  # raises where there is none
 
     image_ids = predictions.checked_ids(records, info, options)
-    count = len(image_ids)
+    images = Images.split(len(image_ids), args.images)
+    folder = args.output_dir / PREDICTIONS
+    files = {n: predictions.prediction_file(folder, n) for n in range(len(image_ids))}
+    missing = {number for number, file in files.items() if not file.is_file()}
     network = None
-    if predictions.missing_images(args.output_dir / PREDICTIONS, count):
+    if missing:
         network = Network.from_checkpoint(args.checkpoint)
         info.check_model(network.num_classes, network.class_names)
-    settings = {
+    identity = {
+        **predictions.checksums(args.checkpoint, records),
         **{name: getattr(args, name) for name in ("scales", "flip", "images", "seed")},
         "sets": parameters.shown(ranges),
     }
-    identity = predictions.identity(args.checkpoint, records, settings)
-    images = Images.split(count, args.images)
     with (
         open_search(args.output_dir, identity, info.num_classes, info.ignore_label) as search,
         saying_how_to_go_on(args.output_dir),
     ):
-        predictions.predict_missing(search.predictions, records, count, options, network)
+        if network is not None:
+            predictions.predict(folder, missing, records, options, network)
         ranking = search.run(trials, images, args.metric, args.workers)
     result = Result(trials, ranking, search.scores, args.metric)
     print_report(result, prediction_options(args))

@@ -7,7 +7,7 @@ objects.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,6 @@ RANGES: Ranges = {
     "bilateral_compat": (0.5, 15.0),
     "iterations": (5.0, 5.0),
 }
-NAMES = tuple(field.name for field in fields(CrfParameters))
 
 Trial = CrfParameters | None
 """A parameter set; None stands for the network alone."""
@@ -42,20 +41,18 @@ def parse_ranges(settings: Iterable[str]) -> Ranges:
     ranges = dict(RANGES)
     for setting in settings:
         name, _, text = setting.partition("=")
-        if name not in NAMES:
-            raise DataError(f"--range {setting}: no such parameter; choose from {list(NAMES)}")
+        if name not in RANGES:
+            raise DataError(f"--range {setting}: no such parameter; choose from {list(RANGES)}")
         try:
             low, high = map(float, text.split(":"))
             for value in (low, high):
-                _parameters({name: value})
-        except (ValueError, OverflowError) as error:
+                CrfParameters(**{name: value})  # type: ignore[arg-type]
+            if not 0 < low <= high:
+                raise DataError("they must be above 0, the lower number first")
+        except ValueError as error:
             raise DataError(
                 f"--range {setting}: must be two numbers such as bilateral_sxy=10:80 ({error})"
             ) from error
-        except DataError as error:
-            raise DataError(f"--range {setting}: {error}") from error
-        if not 0 < low <= high:
-            raise DataError(f"--range {setting}: must be above 0, the lower number first")
         ranges[name] = low, high
     return ranges
 
@@ -69,25 +66,22 @@ def draw_trials(ranges: Ranges, count: int, seed: int) -> list[Trial]:
         count: how many are drawn; the first ones do not depend on it.
         seed: of the draws.
     """
-    low, high = np.log([ranges[name] for name in NAMES]).T
-    drawn = np.exp(np.random.default_rng(seed).uniform(low, high, (count, len(NAMES))))
-    # Three digits, so that what is tried is what is shown.
-    rows = [{n: float(f"{v:.3g}") for n, v in zip(NAMES, row, strict=True)} for row in drawn]
+    low, high = np.log([ranges[name] for name in RANGES]).T
+    sets = [CrfParameters()]
+    for row in np.exp(np.random.default_rng(seed).uniform(low, high, (count, len(RANGES)))):
+        # Three digits, so that what is tried is what is shown.
+        values: dict[str, Any] = {n: float(f"{v:.3g}") for n, v in zip(RANGES, row, strict=True)}
+        sets.append(CrfParameters(**values | {"iterations": round(values["iterations"])}))
     # A dictionary drops what comes twice and keeps the order.
-    return [None, *dict.fromkeys([CrfParameters(), *map(_parameters, rows)])]
+    return [None, *dict.fromkeys(sets)]
 
 
 def crf_options(parameters: CrfParameters) -> list[str]:
     """Returns the option --crf of evaluate.py and predict.py that sets every parameter."""
-    values = (f"{n}={str(getattr(parameters, n)).removesuffix('.0')}" for n in NAMES)
+    values = (f"{n}={str(getattr(parameters, n)).removesuffix('.0')}" for n in RANGES)
     return ["--crf", *values]
 
 
 def shown(ranges: Ranges) -> str:
     """Returns ranges as --range takes them."""
     return " ".join(f"{name}={low:g}:{high:g}" for name, (low, high) in ranges.items())
-
-
-def _parameters(values: Mapping[str, float]) -> CrfParameters:
-    whole = {name: round(value) for name, value in values.items() if name == "iterations"}
-    return CrfParameters(**{**values, **whole})  # type: ignore[arg-type]
