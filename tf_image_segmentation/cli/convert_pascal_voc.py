@@ -13,10 +13,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.cli.conversion import add_conversion_arguments, run_conversion
 from tf_image_segmentation.datasets.registry import get_dataset
+from tf_image_segmentation.datasets.subset import listed_samples, with_held_out
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -33,6 +35,13 @@ def parse_arguments() -> argparse.Namespace:
         default="pascal_voc_sbd",
         help="registered dataset whose class names and colors go into the manifest, for sets "
         "that lie on disk as VOC and SBD do, such as the embedded one, shapes",
+    )
+    parser.add_argument("--ids", type=Path, metavar="FILE", help="convert only the ids listed here")
+    parser.add_argument(
+        "--hold-out",
+        type=int,
+        metavar="N",
+        help="validate on N training images drawn at random instead, to choose settings on",
     )
     add_conversion_arguments(parser)
     return parser.parse_args()
@@ -51,4 +60,11 @@ def main() -> None:
         # Another set's counts are those of the default mode.
         info = replace(info, splits={})
     samples = pascal_voc_sbd.union_samples(arguments.voc_root, arguments.sbd_root, arguments.mode)
-    run_conversion(arguments, info, samples, source={"mode": arguments.mode})
+    source: dict[str, Any] = {"mode": arguments.mode}
+    if arguments.ids is not None:
+        samples = listed_samples(samples, arguments.ids)
+        source["ids"] = arguments.ids.name
+    if arguments.hold_out is not None:
+        samples = with_held_out(samples, arguments.hold_out)
+        source["held_out"] = arguments.hold_out
+    run_conversion(arguments, info, samples, source=source)
