@@ -19,6 +19,7 @@ import tensorflow as tf
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.input.augmentation import Augmentation
 from tf_image_segmentation.input.part_sampling import PartSampling
+from tf_image_segmentation.input.repeats import Repeats
 from tf_image_segmentation.tfrecords.files import count_records, read_shard
 from tf_image_segmentation.tfrecords.reader import Part, Records, numbered
 
@@ -52,8 +53,23 @@ def _shuffle_buffer(part: Part, parts: int = 1) -> int:
     return max(1, min(part.num_examples, fitting))
 
 
+def _repeated(examples: tf.data.Dataset, repeats: Repeats) -> tf.data.Dataset:
+    """Returns each of the ``(serialized, record_name)`` as often as ``repeats`` says."""
+    names, counts = list(repeats), tf.constant(list(repeats.values()), tf.int64)
+    initializer = tf.lookup.KeyValueTensorInitializer(names, counts)
+    table = tf.lookup.StaticHashTable(initializer, default_value=1)
+    return examples.flat_map(
+        lambda *example: tf.data.Dataset.from_tensors(example).repeat(table.lookup(example[1]))
+    )
+
+
 def _epoch(
-    part: Part, buffer: int, open_shards: int, seed: int, epoch: tf.Tensor
+    part: Part,
+    repeats: Repeats | None,
+    buffer: int,
+    open_shards: int,
+    seed: int,
+    epoch: tf.Tensor,
 ) -> tf.data.Dataset:
     """Returns the serialized examples of one epoch in the order that (seed, epoch) gives."""
     # The shuffle below mixes a graph-level seed into its own; pinned, only ours decides.
@@ -67,28 +83,40 @@ def _epoch(
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
+    if repeats is not None:
+        examples = _repeated(examples, repeats)
     buffer_seed = tf.random.stateless_uniform([], epoch_seed, 0, 2**31 - 1, tf.int64)
     return examples.shuffle(buffer, seed=buffer_seed, reshuffle_each_iteration=False)
 
 
-def _epochs(part: Part, seed: int, first: int, number: int = 0, parts: int = 1) -> tf.data.Dataset:
+def _epochs(
+    part: Part,
+    seed: int,
+    first: int,
+    number: int = 0,
+    parts: int = 1,
+    repeats: Repeats | None = None,
+) -> tf.data.Dataset:
     """Returns the serialized examples of one epoch after the other, without the ``first`` ones."""
-    first_epoch, offset = divmod(first, part.num_examples)
+    length = part.num_examples if repeats is None else sum(repeats.values())
+    first_epoch, offset = divmod(first, length)
     buffer = _shuffle_buffer(part, parts)
     open_shards = max(1, _OPEN_SHARDS // parts)
     shift = number * _PART_EPOCHS
     return (
         tf.data.Dataset.range(shift + first_epoch, tf.int64.max)
-        .flat_map(lambda epoch: _epoch(part, buffer, open_shards, seed, epoch))
+        .flat_map(lambda epoch: _epoch(part, repeats, buffer, open_shards, seed, epoch))
         .skip(offset)
     )
 
 
-def _mixed_epochs(parts: Sequence[Part], seed: int, first: int) -> tf.data.Dataset:
+def _mixed_epochs(
+    parts: Sequence[Part], seed: int, first: int, repeats: Sequence[Repeats | None]
+) -> tf.data.Dataset:
     """Returns the serialized examples of a mixture from number ``first`` on."""
     sampling = PartSampling([part.weight for part in parts], seed)
     examples = [
-        numbered(_epochs(part, seed, int(done), number, len(parts)), number)
+        numbered(_epochs(part, seed, int(done), number, len(parts), repeats[number]), number)
         for number, (part, done) in enumerate(zip(parts, sampling.counts(first), strict=True))
     ]
     return tf.data.Dataset.choose_from_datasets(examples, sampling.dataset(first))
@@ -116,6 +144,7 @@ def training_batches(
     seed: int,
     start_step: int = 0,
     context: tf.distribute.InputContext | None = None,
+    repeats: Sequence[Repeats] | None = None,
 ) -> tf.data.Dataset:
     """Returns an endless dataset of `Batch`.
 
@@ -131,6 +160,7 @@ def training_batches(
         context: which worker this is and how many replicas there are, as
             ``tf.distribute.Strategy.distribute_datasets_from_function`` says it; None for one.
             Each replica gets a batch of ``batch_size / num_replicas_in_sync`` examples.
+        repeats: how often each example of each part is seen in an epoch; None for once.
 
     Raises:
         DataError: the batch is empty, larger than the dataset, or not divisible by the replicas,
@@ -144,10 +174,11 @@ def training_batches(
         count_records(file)
     worker_batch = batch_size // context.num_input_pipelines
     first = start_step * batch_size
+    of_parts = [None] * len(records.parts) if repeats is None else repeats
     if records.is_mixture:
-        examples = _mixed_epochs(records.parts, seed, first)
+        examples = _mixed_epochs(records.parts, seed, first, of_parts)
     else:
-        examples = _epochs(records.parts[0], seed, first)
+        examples = _epochs(records.parts[0], seed, first, repeats=of_parts[0])
 
     def is_mine(number: tf.Tensor, example: tuple[tf.Tensor, ...]) -> tf.Tensor:
         return number % batch_size // worker_batch == context.input_pipeline_id

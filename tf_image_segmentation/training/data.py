@@ -11,6 +11,7 @@ from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.input.augmentation import Augmentation, make_augmentation
 from tf_image_segmentation.input.pipeline import check_batch_size, training_batches
+from tf_image_segmentation.input.repeats import Repeats, repeats_of
 from tf_image_segmentation.models.registry import MODELS, ModelSpec
 from tf_image_segmentation.tfrecords.files import RecordFile
 from tf_image_segmentation.tfrecords.manifest import Manifest
@@ -31,6 +32,7 @@ class TrainingData:
         ignore_label: mask value of pixels without a label, and of padding.
         class_weights: factor of each class in the loss; None weighs all alike.
         augmentation: what happens to each training example.
+        repeats: how often each example of each part is seen in an epoch; None for once.
     """
 
     records: Records
@@ -39,6 +41,7 @@ class TrainingData:
     ignore_label: int
     class_weights: tuple[float, ...] | None
     augmentation: Augmentation
+    repeats: tuple[Repeats, ...] | None
 
     @classmethod
     def open(cls, config: TrainingConfig, replicas: int) -> TrainingData:
@@ -63,6 +66,7 @@ class TrainingData:
             make_augmentation(
                 config.recipe.augmentations, config.recipe.crop_size, spec.pad_value, ignore_label
             ),
+            _repeats(config, records, info.num_classes),
         )
 
     @property
@@ -80,7 +84,13 @@ class TrainingData:
     ) -> tf.data.Dataset:
         """Returns the batches from ``step`` on, see `training_batches`."""
         return training_batches(
-            self.records, self.augmentation, config.recipe.batch_size, config.seed, step, context
+            self.records,
+            self.augmentation,
+            config.recipe.batch_size,
+            config.seed,
+            step,
+            context,
+            self.repeats,
         )
 
 
@@ -131,6 +141,18 @@ def _balancing(config: TrainingConfig, train: Records) -> tuple[float, ...] | No
         )
     pixels = train.manifest.splits["train"].class_pixels
     return class_weights(pixels, config.recipe.class_balancing)
+
+
+def _repeats(
+    config: TrainingConfig, records: Records, num_classes: int
+) -> tuple[Repeats, ...] | None:
+    threshold = config.recipe.repeat_threshold
+    if threshold == 0:
+        return None
+    with records.naming_damage():
+        return tuple(
+            repeats_of(part, num_classes, threshold, config.seed) for part in records.parts
+        )
 
 
 def _mixing(mixture: Manifest) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         weight_decay: factor of the L2 penalty ``sum(w ** 2) / 2`` over weights, not biases.
         class_balancing: exponent of the class weights ``median frequency / frequency``; 0 weighs
             all pixels alike, 1 is median frequency balancing (Eigen and Fergus, ICCV 2015).
+        repeat_threshold: share of the images; those with a class that fewer have are seen more
+            often (repeat factor sampling), 0 sees all once an epoch.
         loss: parts that are added up, each with an optional ``weight``.
         augmentations: parts that change images and masks at random, in this order; the crop
             follows them.
@@ -85,6 +87,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     warmup_steps: Annotated[int, msgspec.Meta(ge=0)] = 0
     weight_decay: _NotNegative = 0.0
     class_balancing: _NotNegative = 0.0
+    repeat_threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     loss: tuple[Part, ...] = (Part("cross_entropy"),)
     augmentations: tuple[Part, ...] = (Part("flip"), Part("scale", {"range": [0.9, 1.1]}))
     metrics: tuple[Part, ...] = (
