@@ -60,6 +60,16 @@ def test_a_list_rules_and_keeps_its_order(root):
 
 
 # fault 22
+def test_the_lists_of_the_public_copy_name_files_from_the_folder_of_its_authors(root):
+    (root / "train.txt").write_text(
+        "/SegNet/CamVid/train/b.png /SegNet/CamVid/trainannot/b.png\n"
+        "/SegNet/CamVid/train/a 1.png /SegNet/CamVid/trainannot/a 1.png\n"
+    )
+    found = list(samples(root, "train"))
+    assert [sample.image_id for sample in found] == ["b", "a 1"]
+    assert found[0].mask == root / "trainannot/b.png" and not missing_files(found)
+
+
 def test_ids_in_two_splits_are_refused(root):
     shutil.copytree(root / "train", root / "val")
     shutil.copytree(root / "trainannot", root / "valannot")
@@ -68,7 +78,10 @@ def test_ids_in_two_splits_are_refused(root):
 
 
 # fault 24
-@pytest.mark.parametrize("line", ["/SegNet/CamVid/a.png /m.png", "train/b.png ../secret.png"])
+@pytest.mark.parametrize(
+    "line",
+    ["/CamVid/a.png /m.png", "/SegNet/CamVid//etc/a /SegNet/CamVid/b", "train/b.png ../secret.png"],
+)
 def test_paths_that_leave_the_folder_are_refused(root, line):
     (root / "train.txt").write_text(line)
     with pytest.raises(DataError, match="would leave the folder"):

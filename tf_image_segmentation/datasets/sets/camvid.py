@@ -18,6 +18,9 @@ from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import choose
 
+# Where the set lay when its lists were written, which name files from there.
+_AUTHORS_ROOT = "/SegNet/CamVid/"
+
 # 11 marks what belongs to none of the classes.
 INFO = DatasetInfo(
     name="camvid",
@@ -69,7 +72,8 @@ def _pairs(root: Path, split: str) -> list[tuple[str, str]]:
     """Returns the relative paths of image and mask: those of the list, or of the two folders."""
     listed = root / f"{split}.txt"
     if listed.exists():
-        return read_pairs(listed)
+        pairs = read_pairs(listed)
+        return [(i.removeprefix(_AUTHORS_ROOT), m.removeprefix(_AUTHORS_ROOT)) for i, m in pairs]
     folders = (split, f"{split}annot")
     # Names of both folders, so that an image without a mask and a mask without an image are
     # both reported as missing files.
