@@ -31,10 +31,9 @@ class Recorder(Callback):
         assert set(values) == {"loss", "learning_rate", "seconds"}
         self.told.append(("step", step))
 
-    def on_validation(self, step, values, validation):
-        assert validation.values == values
+    def on_validation(self, step, validation):
         self.told.append(("validation", step))
-        self.values = values
+        self.values = validation.values
 
     def on_end(self, result):
         self.told.append(("end", result and result.step))

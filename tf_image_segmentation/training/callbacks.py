@@ -89,8 +89,8 @@ class Callback:
     def on_step(self, step: int, values: Mapping[str, float]) -> None:
         """Called after each step with its ``loss``, ``learning_rate`` and ``seconds``."""
 
-    def on_validation(self, step: int, values: Mapping[str, float], validation: Validation) -> None:
-        """Called after each validation; ``values`` are ``validation.values``."""
+    def on_validation(self, step: int, validation: Validation) -> None:
+        """Called after each validation."""
 
     def on_end(self, result: TrainingResult | None) -> None:
         """Called once at the end; ``result`` is None if the run ends in an error."""
@@ -110,11 +110,9 @@ class Callbacks(Callback):
         for callback in self._callbacks:
             callback.on_step(step, values)
 
-    def on_validation(  # noqa: D102
-        self, step: int, values: Mapping[str, float], validation: Validation
-    ) -> None:
+    def on_validation(self, step: int, validation: Validation) -> None:  # noqa: D102
         for callback in self._callbacks:
-            callback.on_validation(step, values, validation)
+            callback.on_validation(step, validation)
 
     def on_end(self, result: TrainingResult | None) -> None:  # noqa: D102
         for callback in self._callbacks:
@@ -141,9 +139,9 @@ class MetricsLog(Callback):
         """Adds the line of a step."""
         self._folder.log(step=step, **{**values, "seconds": round(values["seconds"], 4)})
 
-    def on_validation(self, step: int, values: Mapping[str, float], validation: Validation) -> None:
+    def on_validation(self, step: int, validation: Validation) -> None:
         """Adds the line of a validation."""
-        self._folder.log(step=step, **values, seconds=round(validation.seconds, 1))
+        self._folder.log(step=step, **validation.values, seconds=round(validation.seconds, 1))
 
 
 class _Smooth:
@@ -175,9 +173,9 @@ class ProgressBar(Callback):
         self._show(loss=f"{self._loss.add(values['loss']):.4f}", **{"images/s": f"{rate:.2f}"})
         self._bar.update()
 
-    def on_validation(self, step: int, values: Mapping[str, float], validation: Validation) -> None:
+    def on_validation(self, step: int, validation: Validation) -> None:
         """Shows the mean IoU."""
-        self._show(**{"val mIoU": f"{values['val_mean_iou']:.4f}"})
+        self._show(**{"val mIoU": f"{validation.values['val_mean_iou']:.4f}"})
 
     def on_end(self, result: TrainingResult | None) -> None:
         """Leaves the bar as it is."""
@@ -207,10 +205,10 @@ class TensorBoard(Callback):
             shown = {name: value for name, value in values.items() if name != "seconds"}
             self._scalars(step, images_per_second=rate, **shown)
 
-    def on_validation(self, step: int, values: Mapping[str, float], validation: Validation) -> None:
+    def on_validation(self, step: int, validation: Validation) -> None:
         """Adds metrics and pictures."""
         names, palette = validation.info.class_names, validation.info.palette
-        self._scalars(step, **values)
+        self._scalars(step, **validation.values)
         for metric, numbers in validation.per_class.items():
             each = zip(names, numbers, strict=True)
             self._scalars(step, **{f"val_{metric}/{name}": value for name, value in each})

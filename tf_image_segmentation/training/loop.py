@@ -293,7 +293,7 @@ class Trainer:
                 self._best_iou = iou
                 if self._workers.is_chief:
                     save_model(self._folder.best_model, self._network, self._data.info, step)
-        told.on_validation(step, found.values, found)
+        told.on_validation(step, found)
 
     def _save(self, step: int) -> None:
         if not self._workers.is_chief:
