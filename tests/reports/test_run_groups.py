@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from pathlib import Path
-
-import pytest
-from PIL import Image
 
 from tf_image_segmentation.reports.run_groups import (
     group_by_seed,
     last_values,
     markdown_table,
-    save_curves,
     spread,
 )
 from tf_image_segmentation.training.run_files import Run
@@ -64,10 +59,3 @@ def test_differences_are_paired_by_seed() -> None:
     deviation = statistics.stdev([0.1, 0.2])
     assert f"| 0.7500 ± 0.2121 | 0.1500 ± {deviation:.4f} | 1.0000 ± 0.0000 |" in lines[3]
     assert "base" not in markdown_table({"a": RUNS[:2]})
-
-
-@pytest.mark.parametrize("runs", [RUNS, [Run("empty", {}, [])]])
-def test_curves_are_drawn(tmp_path: Path, runs: list[Run]) -> None:
-    save_curves(group_by_seed(runs), tmp_path / "curves.png", smoothing=2)
-    with Image.open(tmp_path / "curves.png") as picture:
-        assert picture.format == "PNG"

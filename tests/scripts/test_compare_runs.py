@@ -76,6 +76,7 @@ def test_what_cannot_be_compared(compare: Compare, runs: list[Path], tmp_path: P
         ([runs[0], tmp_path], f"error: {tmp_path}: no config.json"),
         ([*runs, "--smoothing", 0], "error: --smoothing must be at least 1, got 0"),
         ([*runs, "--picture", "runs.doc"], "error: runs.doc: the suffix must be one of"),
+        ([*runs, "--group", "--picture", "runs.x"], "error: runs.x: the suffix must be one of"),
     ):
         result = compare(*arguments)
         assert result.returncode == 1

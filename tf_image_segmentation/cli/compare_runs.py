@@ -29,8 +29,9 @@ def main() -> None:
     from rich.console import Console
 
     from tf_image_segmentation.errors import DataError
-    from tf_image_segmentation.reports import run_comparison as run_report
-    from tf_image_segmentation.reports.run_groups import group_by_seed, markdown_table, save_curves
+    from tf_image_segmentation.reports.run_comparison import difference_table, summary_table
+    from tf_image_segmentation.reports.run_curves import save_curves
+    from tf_image_segmentation.reports.run_groups import group_by_seed, markdown_table
     from tf_image_segmentation.training.run_files import read_runs
 
     if args.smoothing < 1:
@@ -38,12 +39,12 @@ def main() -> None:
     runs = read_runs(args.runs)
     console = Console(highlight=False, markup=False)  # names of folders are no markup
     if len(runs) > 1:
-        console.print(run_report.difference_table(runs) or "the runs have the same settings")
+        console.print(difference_table(runs) or "the runs have the same settings")
+    groups = {run.name: [run] for run in runs}
     if args.group:
         groups = group_by_seed(runs)
         print(markdown_table(groups))
-        save_curves(groups, args.picture, args.smoothing)
     else:
-        console.print(run_report.summary_table(runs, args.smoothing))
-        run_report.save_picture(runs, args.picture, args.smoothing)
+        console.print(summary_table(runs, args.smoothing))
+    save_curves(groups, args.picture, args.smoothing)
     print(f"drew {args.picture}")

@@ -39,7 +39,8 @@ def main() -> None:
     args, options = parser.parse_known_args()
 
     from tf_image_segmentation.errors import DataError
-    from tf_image_segmentation.reports.run_groups import markdown_table, save_curves
+    from tf_image_segmentation.reports.run_curves import save_curves
+    from tf_image_segmentation.reports.run_groups import markdown_table
     from tf_image_segmentation.training.recipe import load_recipe
     from tf_image_segmentation.training.run_files import read_runs
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-import numpy as np
-
-from tf_image_segmentation.reports.run_comparison import smooth
 from tf_image_segmentation.training.run_files import Run, differences
 
-_PANELS = {"loss": "training loss", "val_mean_iou": "validation mean IoU"}
 _OWN_FIELDS = {"seed", "run_dir"}
 
 Groups = Mapping[str, Sequence[Run]]
@@ -83,40 +78,3 @@ def _differences(base: Sequence[Run], runs: Sequence[Run], metric: str) -> list[
         for run in runs
         if run.config.get("seed") in of_base
     ]
-
-
-def save_curves(groups: Groups, path: Path, smoothing: int = 50) -> None:
-    """Draws loss and validation mean IoU of each group: the mean of its runs, and their range.
-
-    Args:
-        groups: runs by the name of their group.
-        path: a picture such as ``curves.png``.
-        smoothing: steps of the running mean of the loss.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 5), layout="constrained")
-    for axes, (field, title) in zip(figure.subplots(1, 2), _PANELS.items(), strict=True):
-        for number, (name, group) in enumerate(groups.items()):
-            steps, values = _common_curves(group, field)
-            if field == "loss":
-                values = np.array([smooth(row, smoothing) for row in values])
-            color, marker = f"C{number % 10}", "" if len(steps) > 30 else "o"
-            if len(steps):
-                axes.plot(steps, values.mean(axis=0), color=color, marker=marker, label=name)
-                low, high = values.min(axis=0), values.max(axis=0)
-                axes.fill_between(steps, low, high, color=color, alpha=0.2)
-        axes.set(title=title, xlabel="step")
-        axes.grid(alpha=0.3)
-    lines = figure.axes[0].get_lines()  # none without a step
-    legend = figure.legend(handles=lines, loc="outside upper center", ncols=2)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    figure.savefig(path, dpi=120)
-
-
-def _common_curves(runs: Sequence[Run], field: str) -> tuple[list[int], np.ndarray]:
-    """Returns the steps at which all runs recorded a field, and its values, one row a run."""
-    curves = [dict(zip(*run.curve(field), strict=True)) for run in runs]
-    steps = sorted(set.intersection(*map(set, curves)))
-    return steps, np.array([[curve[step] for step in steps] for curve in curves])
