@@ -7,17 +7,13 @@ import pytest
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation import (
-    METRICS,
     ConfusionMatrix,
     ImageMetric,
-    register_metric,
 )
 from tf_image_segmentation.evaluation.metrics import (
     DEFAULT_METRICS,
-    Counts,
     compute_metrics,
     image_metrics,
-    metric_of_scalar,
     parse_metrics,
     results_to_json,
     scalars,
@@ -25,12 +21,6 @@ from tf_image_segmentation.evaluation.metrics import (
 from tf_image_segmentation.registry import Part
 
 CLASSES, VOID = 5, 255
-
-
-@pytest.fixture
-def registered():
-    yield register_metric
-    METRICS.remove_from(__name__)
 
 
 @pytest.fixture
@@ -166,34 +156,3 @@ def test_a_metric_that_returns_something_else_is_named(registered, confusion):
 def test_nothing_labeled_is_an_error():  # fault 59
     with pytest.raises(DataError, match="no labeled pixels"):
         compute_metrics(DEFAULT_METRICS, ConfusionMatrix(CLASSES, VOID))
-
-
-def test_every_metric_is_found_by_the_name_of_its_value_or_mean(registered):
-    @registered
-    def of_class_four(confusion):
-        return float(confusion.matrix[4, 4])
-
-    for name in METRICS:
-        parts = parse_metrics([name])
-        counts = Counts(parts, CLASSES, None)
-        counts.update(np.arange(CLASSES)[None], np.arange(CLASSES)[None], "here")
-        (scalar,) = scalars(counts.results())
-        found = Counts([metric_of_scalar(scalar, CLASSES)], CLASSES, None)
-        found.update(np.arange(CLASSES)[None], np.arange(CLASSES)[None], "here")
-        assert scalars(found.results()) == scalars(counts.results())
-    assert metric_of_scalar("mean_boundary_f1", CLASSES) == Part("boundary_f1")
-    assert metric_of_scalar("mean_iou", CLASSES) == Part("mean_iou")
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("dice", "--metric dice: has one value a class; choose mean_dice, their mean"),
-        ("accuracy", "choose mean_pixel_accuracy"),
-        ("mean_mean_iou", "unknown metric 'mean_mean_iou'"),
-        ("no", "unknown metric 'no'"),
-    ],
-)
-def test_names_of_no_single_value_are_refused(name, message):
-    with pytest.raises(DataError, match=message):
-        metric_of_scalar(name, CLASSES)

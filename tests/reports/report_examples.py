@@ -9,7 +9,7 @@ from html_page import Page
 from small_records import INFO, example
 
 from tf_image_segmentation.datasets.info import DatasetInfo
-from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
+from tf_image_segmentation.evaluation.counts import Counts
 from tf_image_segmentation.evaluation.evaluate import Evaluation, Prediction
 from tf_image_segmentation.reports.evaluation_page import HtmlReport, ReportFacts
 
@@ -39,14 +39,14 @@ def predictions(count: int, crf: bool = False, prefix: str = "val") -> list[Pred
 
 def evaluation_of(found: list[Prediction], info: DatasetInfo = INFO) -> Evaluation:
     """Counts predictions as `evaluate` does."""
-    matrix = ConfusionMatrix(info.num_classes, info.ignore_label)
-    crf = any(prediction.refined is not prediction.labels for prediction in found)
-    refined = ConfusionMatrix(info.num_classes, info.ignore_label) if crf else matrix
+    counts = refined = Counts([], info.num_classes, info.ignore_label)
+    if any(prediction.refined is not prediction.labels for prediction in found):
+        refined = Counts([], info.num_classes, info.ignore_label)
     for prediction in found:
-        matrix.update(prediction.mask, prediction.labels)
-        if crf:
-            refined.update(prediction.mask, prediction.refined)
-    return Evaluation(matrix, refined)
+        counts.update(prediction.mask, prediction.labels, prediction.image_id)
+        if refined is not counts:
+            refined.update(prediction.mask, prediction.refined, prediction.image_id)
+    return Evaluation(counts, refined)
 
 
 def write_report(

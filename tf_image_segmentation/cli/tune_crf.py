@@ -91,7 +91,7 @@ def main() -> None:
     trials = parameters.draw_trials(ranges, args.trials, args.seed)
 
     command_line.load_tensorflow()
-    from tf_image_segmentation.evaluation.metrics import metric_of_scalar
+    from tf_image_segmentation.evaluation.counts import metric_of_scalar
     from tf_image_segmentation.inference.options import PredictionOptions
     from tf_image_segmentation.models.network import Network
     from tf_image_segmentation.reports.crf_search import print_report

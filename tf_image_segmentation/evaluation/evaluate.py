@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.evaluation.metrics import Counts, ImageMetric, compute_metrics
+from tf_image_segmentation.evaluation.counts import Counts
 from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.predict import join_blocks
 from tf_image_segmentation.inference.stream import Item, predict_each
@@ -37,27 +37,33 @@ class Prediction(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """The counts before and after the dense CRF; without one, the same objects twice.
+    """The counts before and after the dense CRF; without one, the same object twice.
 
     Attributes:
-        matrix: confusion matrix of the predictions.
-        refined: confusion matrix after the CRF.
-        images: counts of the metrics that need images, by name.
-        refined_images: those after the CRF.
+        counts: of the predictions.
+        refined_counts: after the CRF.
     """
 
-    matrix: ConfusionMatrix
-    refined: ConfusionMatrix
-    images: Mapping[str, ImageMetric] = {}
-    refined_images: Mapping[str, ImageMetric] = {}
+    counts: Counts
+    refined_counts: Counts
+
+    @property
+    def matrix(self) -> ConfusionMatrix:
+        """The confusion matrix of the predictions."""
+        return self.counts.matrix
+
+    @property
+    def refined(self) -> ConfusionMatrix:
+        """The confusion matrix after the CRF."""
+        return self.refined_counts.matrix
 
     def results(self, parts: Sequence[Part]) -> dict[str, float | np.ndarray]:
         """Returns the metrics before the CRF, see `compute_metrics`."""
-        return compute_metrics(parts, self.matrix, self.images)
+        return self.counts.results(parts)
 
     def refined_results(self, parts: Sequence[Part]) -> dict[str, float | np.ndarray]:
         """Returns the metrics after the CRF."""
-        return compute_metrics(parts, self.refined, self.refined_images)
+        return self.refined_counts.results(parts)
 
 
 def predictions(
@@ -65,17 +71,9 @@ def predictions(
     records: Records,
     options: PredictionOptions | None = None,
     progress: bool = False,
-    worker: int = 0,
-    workers: int = 1,
 ) -> Iterator[Prediction]:
-    """Yields the predictions for every example, one at a time.
-
-    Of several ``workers``, number ``worker`` gets every ``workers``-th example.
-    """
-    items = (
-        Item(image_id, image, mask)
-        for image, mask, image_id in records.examples(worker=worker, workers=workers)
-    )
+    """Yields the predictions for every example, one at a time."""
+    items = (Item(image_id, image, mask) for image, mask, image_id in records.examples())
     with tqdm(
         total=records.num_examples, desc="evaluate", unit="image", disable=not progress
     ) as bar:
@@ -91,8 +89,6 @@ def evaluate(
     ignore_label: int | None,
     options: PredictionOptions | None = None,
     progress: bool = False,
-    worker: int = 0,
-    workers: int = 1,
     observe: Callable[[Prediction], None] | None = None,
     metrics: Sequence[Part] = (),
 ) -> Evaluation:
@@ -105,8 +101,6 @@ def evaluate(
         options: how images are predicted; None for the defaults. With a CRF, predictions are
             counted before and after it.
         progress: whether a progress bar is shown.
-        worker: of several workers, the one that asks; it counts its share of the examples.
-        workers: how many there are; the sum of their matrices counts every example once.
         observe: called with each prediction, once its mask is known to fit.
         metrics: what is to be computed; those that need images are counted, too.
 
@@ -117,11 +111,11 @@ def evaluate(
     counts = refined = Counts(metrics, network.num_classes, ignore_label)
     if options is not None and options.crf is not None:
         refined = Counts(metrics, network.num_classes, ignore_label)
-    for prediction in predictions(network, records, options, progress, worker, workers):
+    for prediction in predictions(network, records, options, progress):
         place = f"{records.files[0].parent}: image {prediction.image_id}"
         counts.update(prediction.mask, prediction.labels, place)
         if refined is not counts:
             refined.update(prediction.mask, prediction.refined, place)
         if observe is not None:
             observe(prediction)
-    return Evaluation(counts.matrix, refined.matrix, counts.images, refined.images)
+    return Evaluation(counts, refined)

@@ -147,68 +147,6 @@ def compute_metrics(
     return results
 
 
-class Counts:
-    """All that metrics are computed from: a confusion matrix, and counts of those that need images.
-
-    Args:
-        parts: the metrics.
-        num_classes: class ids are 0 to ``num_classes - 1``.
-        ignore_label: label of pixels that are left out, or None.
-    """
-
-    def __init__(self, parts: Sequence[Part], num_classes: int, ignore_label: int | None) -> None:
-        self.parts = parts
-        self.matrix = ConfusionMatrix(num_classes, ignore_label)
-        self.images = image_metrics(parts, num_classes, ignore_label)
-
-    def update(self, labels: np.ndarray, predictions: np.ndarray, place: str) -> None:
-        """Adds an image; integers [height, width].
-
-        Raises:
-            DataError: an id is no class; the message begins with ``place``.
-        """
-        try:
-            self.matrix.update(labels, predictions)
-        except ValueError as error:
-            raise DataError(
-                f"{place}: {error}; evaluate a model of this dataset's classes, or convert the "
-                "dataset again"
-            ) from error
-        for metric in self.images.values():
-            metric.update(labels, predictions)
-
-    def results(self) -> dict[str, float | np.ndarray]:
-        """Returns the value of each metric by its name, see `compute_metrics`."""
-        return compute_metrics(self.parts, self.matrix, self.images)
-
-
-def metric_of_scalar(scalar: str, num_classes: int) -> Part:
-    """Returns the metric that `scalars` has under a name: for "mean_dice", it is "dice".
-
-    Args:
-        scalar: the name.
-        num_classes: of the dataset.
-
-    Raises:
-        DataError: there is none.
-    """
-    for name in (scalar, scalar.removeprefix("mean_")):
-        if name in METRICS and scalar == _scalar_of(name, num_classes):
-            return Part(name)
-    METRICS[scalar]  # raises where it is unknown
-    mean = _scalar_of(scalar, num_classes)
-    raise DataError(f"--metric {scalar}: has one value a class; choose {mean}, their mean")
-
-
-def _scalar_of(name: str, num_classes: int) -> str:
-    """Returns what `scalars` calls a metric, by computing it for an image of all classes."""
-    counts = Counts(parse_metrics([name]), num_classes, None)
-    image = np.arange(num_classes)[np.newaxis]
-    counts.update(image, image, name)
-    (scalar,) = scalars(counts.results())
-    return scalar
-
-
 def scalars(results: Results) -> dict[str, float]:
     """Returns each float, and for values by class their mean over the classes that have one."""
     single = {}

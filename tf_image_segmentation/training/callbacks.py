@@ -14,27 +14,13 @@ from tqdm import tqdm
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
+from tf_image_segmentation.evaluation.evaluate import Prediction
 from tf_image_segmentation.evaluation.summary import confusion_figure
 from tf_image_segmentation.inference.visualization import colorize, rendered
 from tf_image_segmentation.training.config import TrainingConfig
 from tf_image_segmentation.training.run_folder import RunFolder
 
 _SCALAR_INTERVAL = 10
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A validation image that TensorBoard shows.
-
-    Attributes:
-        image: uint8 [height, width, 3], RGB.
-        mask: true labels, uint8 [height, width].
-        labels: predicted labels, uint8 [height, width].
-    """
-
-    image: np.ndarray
-    mask: np.ndarray
-    labels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -54,7 +40,7 @@ class Validation:
     values: Mapping[str, float]
     per_class: Mapping[str, np.ndarray]
     matrix: ConfusionMatrix
-    shown: Sequence[Shown]
+    shown: Sequence[Prediction]
     info: DatasetInfo
     seconds: float
 

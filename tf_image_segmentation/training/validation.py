@@ -9,21 +9,15 @@ import numpy as np
 import tensorflow as tf
 
 from tf_image_segmentation.datasets.info import DatasetInfo
-from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.evaluation.metrics import (
-    by_class,
-    compute_metrics,
-    image_metrics,
-    parse_metrics,
-    scalars,
-)
+from tf_image_segmentation.evaluation.counts import Counts
+from tf_image_segmentation.evaluation.evaluate import Prediction
+from tf_image_segmentation.evaluation.metrics import by_class, parse_metrics, scalars
 from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.stream import Item, predict_each
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.registry import Part
 from tf_image_segmentation.tfrecords.reader import Records
-from tf_image_segmentation.training.callbacks import Shown, Validation
+from tf_image_segmentation.training.callbacks import Validation
 from tf_image_segmentation.training.distribution import Workers
 
 _SHOWN = 4  # images that TensorBoard shows
@@ -69,42 +63,31 @@ def validate(
         DataError: a record is damaged, or a mask holds an id that is no class.
     """
     started = time.perf_counter()
-    matrix = ConfusionMatrix(network.num_classes, info.ignore_label)
-    of_images = image_metrics(metrics, network.num_classes, info.ignore_label)
-    shown: list[Shown] = []
+    counts = Counts(metrics, network.num_classes, info.ignore_label)
+    shown: list[Prediction] = []
     total = np.zeros(2)  # of losses, each times its labeled pixels, and of these
     items = (
         Item(image_id, image, mask)
         for image, mask, image_id in records.examples(worker=workers.index, workers=workers.count)
     )
     for item, blocks in predict_each(network, items, PredictionOptions(probabilities=True)):
+        place = f"{records.files[0].parent}: image {item.name}"
         labels = np.empty(item.data.shape, np.uint8)
         for block in blocks:
             truth = item.data[block.rows, block.columns]
             labels[block.rows, block.columns] = block.labels
-            _count(matrix, truth, block.labels, f"{records.files[0].parent}: image {item.name}")
+            counts.update_matrix(truth, block.labels, place)
             total += _loss_of(block.probabilities, truth, loss, info.ignore_label)
-        for metric in of_images.values():
-            metric.update(item.data, labels)
+        counts.update_images(item.data, labels)
         if len(shown) < _SHOWN:
-            shown.append(Shown(item.image, item.data, labels))
-    matrix.matrix = workers.sum(matrix.matrix)
-    matrix.ignored_pixels = int(workers.sum(np.array(matrix.ignored_pixels)))
-    for metric in of_images.values():
-        metric.counts = workers.sum(metric.counts)
+            shown.append(Prediction(item.name, item.image, item.data, labels, labels))
+    counts.add_up(workers.sum)
     loss_sum, pixels = workers.sum(total)
-    results = compute_metrics(metrics, matrix, of_images)
+    results = counts.results()
     values = {f"val_{name}": value for name, value in scalars(results).items()}
     values = {"val_loss": float(loss_sum / pixels) if pixels else 0.0, **values}
     seconds = time.perf_counter() - started
-    return Validation(values, by_class(results), matrix, shown, info, seconds)
-
-
-def _count(matrix: ConfusionMatrix, truth: np.ndarray, labels: np.ndarray, place: str) -> None:
-    try:
-        matrix.update(truth, labels)
-    except ValueError as error:
-        raise DataError(f"{place}: {error}; convert the dataset again") from error
+    return Validation(values, by_class(results), counts.matrix, shown, info, seconds)
 
 
 def _loss_of(

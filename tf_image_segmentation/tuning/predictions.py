@@ -18,7 +18,7 @@ from tqdm import tqdm
 from tf_image_segmentation.atomic import replacing
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.evaluation.metrics import Counts
+from tf_image_segmentation.evaluation.counts import Counts
 from tf_image_segmentation.inference.crf import CrfParameters, refine
 from tf_image_segmentation.inference.options import WINDOW, PredictionOptions
 

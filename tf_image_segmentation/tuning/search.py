@@ -21,7 +21,8 @@ from tqdm import tqdm
 
 from tf_image_segmentation.atomic import FolderLock, write_json
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.evaluation.metrics import Counts, metric_of_scalar, results_to_json
+from tf_image_segmentation.evaluation.counts import Counts, metric_of_scalar
+from tf_image_segmentation.evaluation.metrics import results_to_json
 from tf_image_segmentation.evaluation.summary import metrics_to_json
 from tf_image_segmentation.inference.crf import CrfParameters
 from tf_image_segmentation.registry import Part
