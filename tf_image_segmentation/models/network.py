@@ -139,8 +139,9 @@ class Network(tf.Module):
     def _described(cls, description: Description, weights: checkpoints.Weights) -> Network:
         """Builds a network that fits a checkpoint, before it takes memory for one that does not."""
         scope = f"{MODELS[description.model].scope}/"
-        has_scope = any(name.startswith(scope) for name in weights.shapes)
-        shapes = {name if has_scope else scope + name: s for name, s in weights.shapes.items()}
+        shapes = dict(weights.shapes)
+        if not any(name.startswith(scope) for name in shapes):  # or the model has no scope either
+            shapes |= {scope + name: shape for name, shape in shapes.items()}
         try:
             return cls(
                 MODELS[description.model].function,

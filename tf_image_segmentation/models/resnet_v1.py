@@ -176,6 +176,7 @@ def _register(backbone: str, stride: int) -> ModelFunction:
                     weights_initializer=slim.variance_scaling_initializer(),
                     scope="logits",
                 )
+            layers[f"{backbone}/logits"] = scores
             layers["logits"] = upsample_bilinear(tf.cast(scores, tf.float32), stride)
         return layers["logits"], {f"{name}/{layer}": net for layer, net in layers.items()}
 
