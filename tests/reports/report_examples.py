@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from html_page import Page
@@ -11,16 +13,17 @@ from small_records import INFO, example
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.evaluation.counts import Counts
 from tf_image_segmentation.evaluation.evaluate import Evaluation, Prediction
-from tf_image_segmentation.reports.evaluation_page import HtmlReport, ReportFacts
+from tf_image_segmentation.reports.evaluation_page import HtmlReport
 
-FACTS = ReportFacts(
-    model="fcn_32s",
-    checkpoint="runs/fcn_32s/model/best",
-    split="val",
-    images=5,
-    environment={"python": "3.11", "keras": None, "git_commit": "abc", "git_changes": True},
-    tables={"Evaluation": {"fit": "pad", "scales": [1.0], "crf": None}},
-)
+FACTS: Mapping[str, Any] = {
+    "model": "fcn_32s",
+    "checkpoint": "runs/fcn_32s/model/best",
+    "split": "val",
+    "images": 5,
+    "fit": "pad",
+    "scales": [1.0],
+    "crf": None,
+}
 
 
 def predictions(count: int, crf: bool = False, prefix: str = "val") -> list[Prediction]:
@@ -53,11 +56,12 @@ def write_report(
     path: Path,
     found: list[Prediction],
     info: DatasetInfo = INFO,
-    facts: ReportFacts = FACTS,
+    facts: Mapping[str, Any] = FACTS,
+    tables: Mapping[str, Mapping[str, Any]] | None = None,
     num_shown: int = 2,
 ) -> Page:
     """Writes the report of predictions and reads it."""
-    report = HtmlReport(path, facts, info, num_shown)
+    report = HtmlReport(path, facts, info, num_shown, tables=tables)
     for prediction in found:
         report.observe(prediction)
     report.write(evaluation_of(found, info))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from tf_image_segmentation.evaluation.evaluate import Prediction
 from tf_image_segmentation.evaluation.metrics import compute_metrics
 from tf_image_segmentation.registry import Part
 from tf_image_segmentation.reports.evaluation_page import HtmlReport
+from tf_image_segmentation.reports.evaluation_sections import environment
 
 HOSTILE = '<b>&"'
 HOSTILE_ID = "\"'><script>alert(1)</script>"
@@ -133,10 +135,9 @@ def test_where_the_numbers_come_from(plain):
     for words in (
         "fcn_32s on small, split val",
         "5 images, checkpoint runs/fcn_32s/model/best , evaluated 20",
-        "python 3.11, git commit abc with changes",
+        f"python {platform.python_version()}, tf image segmentation ",
     ):
         assert words in plain.text
-    assert "keras" not in plain.text
     assert (plain.row("fit"), plain.row("scales"), plain.row("crf")) == (
         ["pad"],
         ["[1.0]"],
@@ -144,14 +145,21 @@ def test_where_the_numbers_come_from(plain):
     )
 
 
+def test_the_environment_is_a_line_without_what_is_not_known():
+    known = {"python": "3.11", "keras": None, "git_commit": "abc", "git_changes": True}
+    assert environment(known) == "python 3.11, git commit abc with changes"
+    assert environment({**known, "git_changes": False}) == "python 3.11, git commit abc"
+    assert environment({**known, "git_commit": None}) == "python 3.11"
+
+
 def test_published_results_stand_beside_those_of_the_same_images(tmp_path):
     info = replace(INFO, name="pascal_voc_sbd")
-    facts = replace(FACTS, images=904)  # made up: five images are enough to lay a page out
+    facts = {**FACTS, "images": 904}  # made up: five images are enough to lay a page out
     page = write_report(tmp_path / "report.html", predictions(5), info, facts)
     assert page.row("FCN-8s") == ["63.65", "-", "-", "-", "tf-image-segmentation"]
     assert "the same set, RV-VOC12 with 904 images" in page.text
     assert "cannot be compared" not in page.text
-    facts = replace(FACTS, images=905)
+    facts = {**FACTS, "images": 905}
     page = write_report(tmp_path / "report.html", predictions(5), info, facts)
     assert not [row for row in page.rows if row[0] == "FCN-8s"]
     assert "RV-VOC12, 904 images; RV-VOC11, 736 images" in page.text
@@ -161,8 +169,9 @@ def test_names_are_text_whatever_they_hold(tmp_path, plain):  # markup in names
     names = (HOSTILE, "cat", "$x^")
     info = replace(INFO, name=HOSTILE, class_names=names)
     found = predictions(4, prefix=HOSTILE_ID)
-    facts = replace(FACTS, checkpoint=HOSTILE_ID, tables={HOSTILE: {HOSTILE: {"a": HOSTILE_ID}}})
-    page = write_report(tmp_path / "report.html", found, info, facts)
+    facts = {**FACTS, "checkpoint": HOSTILE_ID}
+    tables = {HOSTILE: {HOSTILE: {"a": HOSTILE_ID}}}
+    page = write_report(tmp_path / "report.html", found, info, facts, tables)
     assert "script" not in page.tags and page.tags["b"] == plain.tags["b"]
     assert f"{HOSTILE} taken for " in page.text
     assert page.row(f"{HOSTILE}.a") == [HOSTILE_ID]
@@ -266,7 +275,7 @@ def test_an_older_page_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
 
 
 def test_names_that_no_encoding_can_write(tmp_path):
-    facts = replace(FACTS, checkpoint="caf\udce9")  # a file name that is not UTF-8
+    facts = {**FACTS, "checkpoint": "caf\udce9"}  # a file name that is not UTF-8
     assert r"caf\udce9" in write_report(tmp_path / "report.html", predictions(2), facts=facts).text
 
 

@@ -20,12 +20,10 @@ def page(tmp_path_factory):
         INFO, name="d" * 60, class_names=('<b>&"', "w" * 70, "a class of several words " * 4)
     )
     config = {"data": ["0123456789abcdef" * 4] * 8, "recipe": {"steps": 1200}}
-    facts = replace(
-        FACTS, checkpoint="/a/long/path" * 20, tables={"Evaluation": {"x" * 60: 1}, "Run": config}
-    )
+    facts = {**FACTS, "checkpoint": "/a/long/path" * 20, "x" * 60: 1}
     found = predictions(5, crf=True, prefix="an_image_id_without_any_blanks_" * 4)
     path = tmp_path_factory.mktemp("browser") / "report.html"
-    return write_report(path, found, info, facts)
+    return write_report(path, found, info, facts, {"Run": config})
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])

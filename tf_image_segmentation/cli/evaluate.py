@@ -141,15 +141,10 @@ def chosen_report(
         raise DataError(f"--report-images must be at least 0, got {args.report_images}")
     if args.report is None:
         return None
-    from tf_image_segmentation.reports.evaluation_page import HtmlReport, ReportFacts
-    from tf_image_segmentation.training.run_folder import environment
+    from tf_image_segmentation.reports.evaluation_page import HtmlReport
 
     parameters = None if options.crf is None else asdict(options.crf)
-    tables: dict[str, Mapping[str, Any]] = {"Evaluation": {**facts, "crf": parameters}}
     run = run_of(Path(args.checkpoint))
-    if run is not None:
-        tables[f"Training, {run / CONFIG_FILE}"] = read_config(run)
-    page_facts = ReportFacts(
-        facts["model"], facts["checkpoint"], facts["split"], facts["images"], environment(), tables
-    )
-    return HtmlReport(args.report, page_facts, info, args.report_images, metrics)
+    tables = {} if run is None else {f"Training, {run / CONFIG_FILE}": read_config(run)}
+    shown = {**facts, "crf": parameters}
+    return HtmlReport(args.report, shown, info, args.report_images, metrics, tables)

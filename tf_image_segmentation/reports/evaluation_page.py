@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,28 +16,7 @@ from tf_image_segmentation.reports import evaluation_sections as sections
 from tf_image_segmentation.reports.image_scores import ImageScores
 from tf_image_segmentation.reports.page_file import check_writable, render, write_page
 from tf_image_segmentation.reports.pictures import HATCHING
-
-
-@dataclass(frozen=True)
-class ReportFacts:
-    """What a report says about where its numbers come from.
-
-    Attributes:
-        model: name of the model.
-        checkpoint: its path as it was given.
-        split: that was evaluated, or None.
-        images: number of images.
-        environment: versions and git commit, None where unknown.
-        tables: further facts by the title of the folded table that shows them; each value is a JSON
-            type.
-    """
-
-    model: str
-    checkpoint: str
-    split: str | None
-    images: int
-    environment: Mapping[str, Any] = field(default_factory=dict)
-    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+from tf_image_segmentation.training.run_folder import environment
 
 
 class HtmlReport:
@@ -51,10 +29,12 @@ class HtmlReport:
 
     Args:
         path: of the page. Its folder is made where missing.
-        facts: where the numbers come from.
+        facts: where the numbers come from, as JSON types: "model", "checkpoint", "split" (or None),
+            "images", and what else the folded table of the evaluation shows.
         info: the dataset.
         num_shown: how many of the best and how many of the worst images are shown.
         metrics: what is shown beside IoU and accuracies.
+        tables: further folded tables by their titles, as JSON types.
 
     Raises:
         DataError: the page cannot be written there.
@@ -63,13 +43,16 @@ class HtmlReport:
     def __init__(
         self,
         path: Path,
-        facts: ReportFacts,
+        facts: Mapping[str, Any],
         info: DatasetInfo,
         num_shown: int = 6,
         metrics: Sequence[Part] = DEFAULT_METRICS,
+        tables: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         check_writable(path)
         self._path, self._facts, self._info, self._metrics = path, facts, info, metrics
+        self._tables = {"Evaluation": facts, **(tables or {})}
+        self._environment = environment()
         self._scores = ImageScores(info, num_shown)
         self._before, self._after = (
             Trimap(info.num_classes, info.ignore_label) for _ in ("before", "after")
@@ -106,17 +89,17 @@ class HtmlReport:
             "facts": facts,
             "info": info,
             "written": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-            "environment": sections.environment(facts.environment),
+            "environment": sections.environment(self._environment),
             "has_crf": before is not None,
             "hatching": HATCHING,
             "summary": sections.summary(refined, results, before, old),
-            "comparison": sections.comparison(info.name, facts.split, facts.images, results),
+            "comparison": sections.comparison(info.name, facts["split"], facts["images"], results),
             "classes": sections.classes(refined, results, before, info),
             "confusions": sections.confusions(refined, info.class_names),
             "boundaries": sections.boundaries(refined, near, before, near_before),
             "distribution": sections.distribution(self._scores),
             "best": [sections.shown_image(image, info) for image in best],
             "worst": [sections.shown_image(image, info) for image in worst],
-            "tables": sections.tables(facts.tables),
+            "tables": sections.tables(self._tables),
         }
         return render("evaluation.html", values)
