@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tf_image_segmentation.datasets.source import Source as DatasetSource
-    from tf_image_segmentation.inspection.inspection import Inspection
     from tf_image_segmentation.tfrecords.reader import Records
 
 _REASONS = 10
@@ -127,20 +126,6 @@ def pixel_table(records: Records, counts: np.ndarray) -> Table:
     return table
 
 
-def print_split(name: str, records: Records, inspection: Inspection | None) -> None:
-    """Prints what one split holds; its pixels not where some of them cannot be read."""
-    from rich.console import Console
-
-    print(describe(name, records))
-    if inspection is None:
-        counts = pixel_counts(name, records)
-    elif len(inspection.statistics[name].images) < records.num_examples:
-        return
-    else:
-        counts = inspection.statistics[name].label_pixels
-    Console().print(pixel_table(records, counts))
-
-
 def dataset_source(records: Records) -> DatasetSource | None:
     """Returns where the dataset comes from, if it is a known one."""
     from tf_image_segmentation.datasets import dataset_names, get_dataset
@@ -155,6 +140,8 @@ def main() -> int:
     check_outputs(arguments)
 
     command_line.load_tensorflow()
+    from rich.console import Console
+
     from tf_image_segmentation.inspection.findings import allow, fault_findings, size_findings
     from tf_image_segmentation.inspection.inspection import inspect
     from tf_image_segmentation.inspection.record_source import RecordSource
@@ -172,7 +159,9 @@ def main() -> int:
             allowed=arguments.allow,
         )
     for name, records in records_by_split.items():
-        print_split(name, records, inspection)
+        print(describe(name, records))
+        if inspection is None:
+            Console().print(pixel_table(records, pixel_counts(name, records)))
     if inspection is None:
         published = {} if source.info is None else source.info.splits
         found = size_findings(published, source.listed, skipped, unopened)
