@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from tf_image_segmentation.evaluation.summary import percent, title
 from tf_image_segmentation.reports import evaluation_figures as figures
 from tf_image_segmentation.reports.image_scores import ImageScores, ScoredImage
 from tf_image_segmentation.reports.pictures import Picture, css_color
+from tf_image_segmentation.training.run_files import flatten
 
 Fields = dict[str, Any]
 
@@ -226,13 +227,10 @@ def shown_image(image: ScoredImage, info: DatasetInfo) -> Fields:
 
 def tables(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     """Returns the tables of facts with nested names joined by dots and values as JSON."""
-    return {title: dict(_flat(fields)) for title, fields in facts.items()}
-
-
-def _flat(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in fields.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            yield prefix + name, shown
+    return {
+        title: {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in flatten(fields).items()
+        }
+        for title, fields in facts.items()
+    }

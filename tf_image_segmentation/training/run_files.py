@@ -20,11 +20,12 @@ CONFIG_FILE = "config.json"
 METRICS_FILE = "metrics.jsonl"
 
 
-def _flatten(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns nested fields by their path, such as ``recipe.steps``; an empty table is a value."""
     flat: dict[str, Any] = {}
     for name, value in fields.items():
         if isinstance(value, Mapping) and value:
-            flat |= _flatten(value, f"{prefix}{name}.")
+            flat |= flatten(value, f"{prefix}{name}.")
         else:
             flat[prefix + name] = value
     return flat
@@ -41,7 +42,7 @@ def differences(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
         field that a configuration lacks counts as None, as it has the setting's value from before
         there was one.
     """
-    flat = [_flatten(config) for config in configs]
+    flat = [flatten(config) for config in configs]
     names = sorted(set().union(*flat))
     values = {name: [config.get(name) for config in flat] for name in names}
     return {name: found for name, found in values.items() if any(v != found[0] for v in found)}
