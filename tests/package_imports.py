@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tf_image_segmentation"
 FLOORS = [
     {"errors"},
+    {"locks"},
     {"atomic", "registry", "structs"},
     {"plugins"},
     {"workers"},

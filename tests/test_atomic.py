@@ -1,4 +1,4 @@
-"""Files appear whole, temporary ones go away, and a folder is for one process at a time."""
+"""Files appear whole, and temporary ones go away."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from tf_image_segmentation import atomic
-from tf_image_segmentation.atomic import FolderLock, place, replacing, staging_folder, write_text
-from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.atomic import place, replacing, staging_folder, write_text
 
 PROGRAM = """
 import sys, time
@@ -110,25 +109,6 @@ def test_a_folder_takes_the_place_of_another(tmp_path, monkeypatch, exchange):
         (staging / "new" / "new").touch()
         place(staging / "new", tmp_path / "out")
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["out", "out/new"]
-
-
-def test_a_locked_folder_says_who_holds_it(tmp_path):
-    # fault 52
-    with FolderLock(tmp_path, "wait for it"):
-        with pytest.raises(DataError) as error:
-            FolderLock(tmp_path, "wait for it")
-        assert str(error.value).startswith(f"{tmp_path}: process {os.getpid()} on ")
-        assert str(error.value).endswith(" is writing to this folder; wait for it")
-    FolderLock(tmp_path, "wait for it").close()
-
-
-def test_a_system_without_locks_is_refused_in_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(atomic, "fcntl", None)
-    with pytest.raises(DataError, match="this system has no file locks"):
-        FolderLock(tmp_path, "wait for it")
-    with pytest.raises(DataError, match="use Linux, macOS, or WSL"):
-        write_text(tmp_path / "a.json", "one")
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_is_replaced_inside_a_temporary_folder_of_this_process(tmp_path):

@@ -1,8 +1,8 @@
-"""Files and folders that appear whole or not at all, and locks.
+"""Files and folders that appear whole or not at all.
 
 Work goes to a temporary file or folder beside its place, is flushed to disk and renamed. The
-process that works in a temporary file or folder locks it. The system frees the lock when the
-process dies, however it dies, so that the next one can tell what was abandoned and remove it.
+process that works in a temporary file or folder locks it (`locks`), so that the next one can tell
+what was abandoned and remove it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,11 @@ import json
 import os
 import secrets
 import shutil
-import socket
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tf_image_segmentation.errors import DataError
-
-try:
-    import fcntl
-except ImportError:  # Windows; `_lock` says so
-    fcntl = None  # type: ignore[assignment]
+from tf_image_segmentation.locks import check_locks_exist, lock_or_none, locked, unlock
 
 _MOST_FLUSHED_ALONE = 200
 
@@ -164,7 +157,7 @@ def temporary_sibling(path: Path, make: Callable[[Path], None]) -> Iterator[Path
 
 @contextlib.contextmanager
 def _temporary(parent: Path, prefix: str, make: Callable[[Path], None]) -> Iterator[Path]:
-    _check_system()
+    check_locks_exist()
     for old in _temporaries(parent, prefix):
         _remove_if_abandoned(old)
     path, lock = _make(parent, prefix, make)
@@ -172,17 +165,17 @@ def _temporary(parent: Path, prefix: str, make: Callable[[Path], None]) -> Itera
         yield path
     finally:
         _remove(path)  # after a rename there is nothing at this name any more
-        _unlock(lock)
+        unlock(lock)
 
 
 def _make(parent: Path, prefix: str, make: Callable[[Path], None]) -> tuple[Path, int | None]:
     while True:
         path = parent / f"{prefix}{secrets.token_hex(4)}"
         make(path)
-        lock = _lock_or_none(path, wait=True)
+        lock = lock_or_none(path, wait=True)
         if path.exists():
             return path, lock
-        _unlock(lock)  # another process took it for abandoned before it was locked
+        unlock(lock)  # another process took it for abandoned before it was locked
 
 
 def _temporaries(parent: Path, prefix: str) -> list[Path]:
@@ -190,10 +183,10 @@ def _temporaries(parent: Path, prefix: str) -> list[Path]:
 
 
 def _remove_if_abandoned(path: Path) -> None:
-    lock = _lock_or_none(path)
+    lock = lock_or_none(path)
     if lock is not None:
         _remove(path)
-        _unlock(lock)
+        unlock(lock)
 
 
 def _remove(path: Path) -> None:
@@ -201,91 +194,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Waits for the lock of a folder and holds it for the block, which should be short."""
-    lock = _lock_or_none(folder, wait=True)
-    try:
-        yield
-    finally:
-        _unlock(lock)
-
-
-class FolderLock:
-    """Holds a folder for this process until `close`, or until the process ends.
-
-    Who holds it stands in ``.lock`` in the folder. A file system without locks is used unlocked.
-
-    Args:
-        folder: an existing folder.
-        way_out: what the user can do if another process holds it, for the message.
-
-    Raises:
-        DataError: another process holds it; the message says which.
-    """
-
-    def __init__(self, folder: Path, way_out: str) -> None:
-        _check_system()
-        file = folder / ".lock"
-        self._descriptor: int | None
-        self._descriptor = descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            _lock(descriptor, wait=False)
-        except BlockingIOError as error:
-            self.close()
-            holder = file.read_text(encoding="utf-8", errors="replace").strip()
-            raise DataError(
-                f"{folder}: {holder or 'another process'} is writing to this folder; {way_out}"
-            ) from error
-        except OSError:
-            pass  # this file system has no locks
-        program = Path(sys.argv[0]).name or "python"
-        os.ftruncate(descriptor, 0)
-        holder = f"process {os.getpid()} on {socket.gethostname()} ({program})\n"
-        os.write(descriptor, holder.encode("utf-8", "replace"))
-
-    def close(self) -> None:
-        """Lets another process have the folder."""
-        _unlock(self._descriptor)
-        self._descriptor = None
-
-    def __enter__(self) -> FolderLock:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _lock_or_none(path: Path, wait: bool = False) -> int | None:
-    """Locks a file or folder; returns None where another process has it or locks do not exist."""
-    _check_system()
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:  # its owner has just removed it
-        return None
-    try:
-        _lock(descriptor, wait)
-    except OSError:
-        # Some network file systems cannot lock folders. Nothing is swept there.
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _lock(descriptor: int, wait: bool) -> None:
-    fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-
-
-def _check_system() -> None:
-    if fcntl is None:
-        raise DataError(
-            "this system has no file locks, which keep two processes out of one folder; use Linux, "
-            "macOS, or WSL on Windows"
-        )
-
-
-def _unlock(descriptor: int | None) -> None:
-    if descriptor is not None:
-        os.close(descriptor)

@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tf_image_segmentation.atomic import locked, place, staging_folder
+from tf_image_segmentation.atomic import place, staging_folder
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.locks import locked
 
 
 @contextlib.contextmanager

@@ -19,17 +19,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from tf_image_segmentation import structs
-from tf_image_segmentation.atomic import (
-    locked,
-    place,
-    restore,
-    sync,
-    temporary_sibling,
-    write_text,
-)
+from tf_image_segmentation.atomic import place, restore, sync, temporary_sibling, write_text
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.locks import locked
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA_VERSION = 1

@@ -19,8 +19,9 @@ from typing import Any
 from tqdm import tqdm
 
 from tf_image_segmentation import __version__
-from tf_image_segmentation.atomic import FolderLock, write_json, write_text
+from tf_image_segmentation.atomic import write_json, write_text
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.locks import FolderLock
 from tf_image_segmentation.training.run_files import (
     CONFIG_FILE,
     METRICS_FILE,

@@ -19,12 +19,13 @@ import msgspec
 import numpy as np
 from tqdm import tqdm
 
-from tf_image_segmentation.atomic import FolderLock, write_json
+from tf_image_segmentation.atomic import write_json
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.counts import Counts, metric_of_scalar
 from tf_image_segmentation.evaluation.metrics import results_to_json
 from tf_image_segmentation.evaluation.summary import metrics_to_json
 from tf_image_segmentation.inference.crf import CrfParameters
+from tf_image_segmentation.locks import FolderLock
 from tf_image_segmentation.registry import Part
 from tf_image_segmentation.structs import parse_json, read_json
 from tf_image_segmentation.training.run_files import differences
