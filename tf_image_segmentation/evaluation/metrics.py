@@ -1,4 +1,4 @@
-"""Metrics by name: the registry, the built-in ones, and how a list of them is computed.
+"""Metrics by name: the registry, and how a list of them is computed.
 
 A metric has one of two forms:
 
@@ -6,11 +6,6 @@ A metric has one of two forms:
   float, or one float a class (NaN for a class that cannot be measured).
 - A subclass of `ImageMetric`, for what the confusion matrix does not tell. It sees each image and
   counts; counts of several workers add up.
-
-With tp_i the pixels of class i that are right, t_i the labeled and p_i the predicted ones:
-
-    iou        tp_i / (t_i + p_i - tp_i)        precision   tp_i / p_i
-    dice       2 tp_i / (t_i + p_i)             recall      tp_i / t_i
 """
 
 from __future__ import annotations
@@ -192,62 +187,3 @@ def _checked(name: str, value: Any, num_classes: int) -> float | np.ndarray:
             f"shape {value.shape}"
         )
     return value if value.shape else float(value)
-
-
-@register_metric
-def pixel_accuracy(confusion: ConfusionMatrix) -> float:
-    """Share of labeled pixels that are right."""
-    return confusion.metrics().pixel_accuracy
-
-
-@register_metric
-def mean_pixel_accuracy(confusion: ConfusionMatrix) -> float:
-    """Mean of `accuracy` over classes."""
-    return confusion.metrics().mean_pixel_accuracy
-
-
-@register_metric
-def mean_iou(confusion: ConfusionMatrix) -> float:
-    """Mean of `iou` over classes."""
-    return confusion.metrics().mean_iou
-
-
-@register_metric
-def frequency_weighted_iou(confusion: ConfusionMatrix) -> float:
-    """Mean of `iou` over labeled pixels."""
-    return confusion.metrics().frequency_weighted_iou
-
-
-@register_metric
-def iou(confusion: ConfusionMatrix) -> np.ndarray:
-    """Intersection over union of each class."""
-    return confusion.metrics().per_class_iou
-
-
-@register_metric
-def accuracy(confusion: ConfusionMatrix) -> np.ndarray:
-    """Share of each class's pixels that are right."""
-    return confusion.metrics().per_class_accuracy
-
-
-@register_metric
-def dice(confusion: ConfusionMatrix) -> np.ndarray:
-    """Dice coefficient of each class, which is its F1 score."""
-    labeled, predicted = confusion.matrix.sum(axis=1), confusion.matrix.sum(axis=0)
-    return _share(2 * np.diag(confusion.matrix), labeled + predicted)
-
-
-@register_metric
-def precision(confusion: ConfusionMatrix) -> np.ndarray:
-    """Share of the pixels predicted as each class that are of it."""
-    return _share(np.diag(confusion.matrix), confusion.matrix.sum(axis=0))
-
-
-@register_metric
-def recall(confusion: ConfusionMatrix) -> np.ndarray:
-    """Share of each class's pixels that are found; another name of `accuracy`."""
-    return _share(np.diag(confusion.matrix), confusion.matrix.sum(axis=1))
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
