@@ -18,17 +18,14 @@ pip install -r benchmarks/requirements.txt
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
 from conversion import convert_classic
-from turns import Turn, installed, print_table, take_turns
+from turns import Turn, installed, print_table, run_process, take_turns
 from voc_stand_in import SBD, VOC, make_stand_in
 
 from tf_image_segmentation.cli import command_line
@@ -90,17 +87,11 @@ def _write_files(record: bytes, folder: Path) -> None:
     (folder / f"{name.decode()}.png").write_bytes(mask)
 
 
-def run_process(variant: str, colors: bool, data: Path, args: Namespace) -> Turn:
-    """Runs one contestant; its own messages go to stderr."""
-    program = Path(__file__).with_name("input_pipeline_process.py")
-    command = [sys.executable, str(program), "--variant", variant, "--data", str(data)]
-    for option in ("batch_size", "images", "warmup", "cores"):
-        command += [f"--{option.replace('_', '-')}", str(getattr(args, option))]
-    command += ["--colors"] if colors else []
-    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if process.returncode:
-        sys.exit(f"error: {variant}: exit code {process.returncode}")
-    return Turn(*json.loads(process.stdout.splitlines()[-1]))
+def run_turn(variant: str, colors: bool, data: Path, args: Namespace) -> Turn:
+    """Runs one contestant."""
+    options = {name: getattr(args, name) for name in ("batch_size", "images", "warmup", "cores")}
+    program = "input_pipeline_process.py"
+    return Turn(*run_process(program, variant=variant, data=data, colors=colors, **options))
 
 
 def main() -> None:
@@ -111,7 +102,7 @@ def main() -> None:
     variants = ["ours", "classic"] + (["torch"] if installed("torch", "torch") else [])
     images = args.images // args.batch_size * args.batch_size
     for colors, title in ((False, "flip, scale, crop"), (True, "flip, scale, crop, colors")):
-        runs = {name: partial(run_process, name, colors, data, args) for name in variants}
+        runs = {name: partial(run_turn, name, colors, data, args) for name in variants}
         print_table(title, take_turns(runs, args.rounds), images, "ours")
 
 

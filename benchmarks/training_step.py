@@ -25,31 +25,42 @@ is optional: pip install -r benchmarks/requirements.txt
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import statistics
-import subprocess
 import sys
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from training_step_peak import FLOP as PEAK_FLOP
 from training_step_problem import STRIDE, Problem
 from training_step_process import PEAKS, STEPS, VARIANTS
-from turns import installed
+from turns import installed, run_process, take_turns
 
 from tf_image_segmentation.cli import command_line
+
+
+class Turn(NamedTuple):
+    """What a process of a contestant measured: seconds of its steps, and its largest memory."""
+
+    steps: list[float]
+    peak_mb: float
+
+    @property
+    def seconds(self) -> float:
+        """The median of its steps."""
+        return statistics.median(self.steps)
 
 
 @dataclass
 class Measured:
     """What the processes of one contestant measured: seconds of the steps of each round."""
 
-    rounds: list[list[float]] = field(default_factory=list)
+    rounds: list[list[float]]
     peak_mb: float = 0.0
 
     @property
@@ -98,36 +109,28 @@ def available(names: Sequence[str]) -> list[str]:
     return [name for name in names if name not in optional]
 
 
-def run_process(name: str, batch_size: int, args: Namespace) -> dict:
-    """Runs one contestant and returns what it measured; its own messages go to stderr."""
-    program = Path(__file__).with_name("training_step_process.py")
-    command = [sys.executable, str(program), "--variant", name, "--batch-size", str(batch_size)]
-    for option in ("size", "steps", "warmup", "width"):
-        command += [f"--{option}", str(getattr(args, option))]
-    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if process.returncode:
-        sys.exit(f"error: {name} at batch size {batch_size}: exit code {process.returncode}")
-    return json.loads(process.stdout.splitlines()[-1])
+def run_turn(name: str, batch_size: int, args: Namespace) -> Turn:
+    """Runs one contestant."""
+    options = {option: getattr(args, option) for option in ("size", "steps", "warmup", "width")}
+    program = "training_step_process.py"
+    answer = run_process(program, variant=name, batch_size=batch_size, **options)
+    return Turn(answer["seconds"], answer["peak_mb"])
 
 
 def measure(names: Sequence[str], args: Namespace) -> Results:
-    """Lets all contestants take turns, and reports each turn on stderr."""
-    results: Results = defaultdict(lambda: defaultdict(Measured))
-    turns = [(0, name) for name in names if name in PEAKS]
-    turns += [(size, name) for size in args.batch_sizes for name in names if name in STEPS]
-    for number in range(1, args.rounds + 1):
-        for batch_size, name in turns:
-            answer = run_process(name, batch_size or 1, args)
-            measured = results[batch_size][name]
-            measured.rounds.append(answer["seconds"])
-            measured.peak_mb = max(measured.peak_mb, answer["peak_mb"])
-            batch = f"batch {batch_size}, " if batch_size else ""
-            median = statistics.median(answer["seconds"])
-            print(
-                f"round {number}/{args.rounds}: {batch}{name}: {median:.3f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+    """Lets all contestants take turns."""
+    contestants = {name: (0, name) for name in names if name in PEAKS}
+    for size in args.batch_sizes:
+        contestants |= {f"batch {size}, {name}": (size, name) for name in names if name in STEPS}
+    runs = {
+        title: partial(run_turn, name, size or 1, args)
+        for title, (size, name) in contestants.items()
+    }
+    results: Results = defaultdict(dict)
+    for title, turns in take_turns(runs, args.rounds).items():
+        size, name = contestants[title]
+        peak_mb = max(turn.peak_mb for turn in turns)
+        results[size][name] = Measured([turn.steps for turn in turns], peak_mb)
     return results
 
 

@@ -1,4 +1,4 @@
-"""Lets the contestants of a benchmark take turns, and prints what they took.
+"""Lets the contestants of a benchmark take turns, each in a process, and prints what they took.
 
 Turns rather than one after the other: a change in the machine's load hits all of them alike.
 """
@@ -6,10 +6,24 @@ Turns rather than one after the other: a change in the machine's load hits all o
 from __future__ import annotations
 
 import importlib.util
+import json
 import statistics
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+
+class Timed(Protocol):
+    """What a turn returns."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, which is printed."""
+
+
+T = TypeVar("T", bound=Timed)
 
 
 class Turn(NamedTuple):
@@ -34,14 +48,34 @@ def installed(library: str, variants: str) -> bool:
     return False
 
 
-def take_turns(variants: Mapping[str, Callable[[], Turn]], rounds: int) -> Turns:
+def run_process(program: str, **options: Any) -> Any:
+    """Runs a program of this folder and returns what its last line holds, which is JSON.
+
+    Its own messages go to stderr.
+
+    Args:
+        program: name of the file.
+        options: of its command line; True gives the name alone, and False is left out.
+    """
+    words = []
+    for option, value in options.items():
+        if value is not False:
+            words += [f"--{option.replace('_', '-')}", *([] if value is True else [str(value)])]
+    command = [sys.executable, str(Path(__file__).with_name(program)), *words]
+    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if process.returncode:
+        sys.exit(f"error: {' '.join([program, *words])}: exit code {process.returncode}")
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def take_turns(variants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
     """Returns what each variant returned in each round."""
-    turns: dict[str, list[Turn]] = {name: [] for name in variants}
+    turns: dict[str, list[T]] = {name: [] for name in variants}
     for number in range(1, rounds + 1):
         for name, run in variants.items():
             turns[name].append(run())
             seconds = turns[name][-1].seconds
-            print(f"round {number}/{rounds}: {name}: {seconds:.2f} s", file=sys.stderr, flush=True)
+            print(f"round {number}/{rounds}: {name}: {seconds:.3f} s", file=sys.stderr, flush=True)
     return turns
 
 
