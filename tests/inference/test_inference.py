@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from thin_networks import thin_network
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.crf import CrfParameters, refine
@@ -15,7 +16,6 @@ from tf_image_segmentation.inference.predict import (
     predict_labels,
     predict_probabilities,
 )
-from tf_image_segmentation.models import Network, fcn_8s
 from tf_image_segmentation.models.registry import MODELS
 
 MEAN = np.array([123.68, 116.78, 103.94], np.float32)
@@ -40,16 +40,7 @@ class NearestColor:
 
 @pytest.fixture(scope="module")
 def network():
-    """A thin random FCN-8s, its classes balanced so that all of them are predicted."""
-    tf.random.set_seed(4)
-    thin = Network(fcn_8s, num_classes=4, width_multiplier=0.05)
-    for layer in ("pool4_fc", "pool3_fc"):
-        weights = thin.variables_by_name[f"fcn_8s/{layer}/weights"]
-        weights.assign(tf.random.stateless_normal(weights.shape, [1, 2]))
-    logits = thin(np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3)).astype(np.float32))
-    bias = thin.variables_by_name["fcn_8s/vgg_16/fc8/biases"]
-    bias.assign_sub(tf.reduce_mean(logits, axis=[0, 1, 2]))
-    return thin
+    return thin_network(skips=1.0, side=128)
 
 
 def random_image(height, width, dtype=np.uint8):

@@ -11,7 +11,6 @@ import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 from small_records import (
     INFO,
@@ -20,6 +19,7 @@ from small_records import (
     write_classic_records,
     write_records,
 )
+from thin_networks import thin_network
 
 from tf_image_segmentation.datasets import DatasetInfo
 from tf_image_segmentation.inference.crf import CrfParameters
@@ -40,15 +40,7 @@ def records(tmp_path_factory, pairs):
 
 @pytest.fixture(scope="module")
 def network():
-    """A thin random network; its classes are balanced, so that it predicts all of them."""
-    tf.random.set_seed(2)
-    thin = Network(fcn_16s, num_classes=3, width_multiplier=0.05)
-    skip = thin.variables_by_name["fcn_16s/pool4_fc/weights"]
-    skip.assign(tf.random.stateless_normal(skip.shape, [1, 2]))
-    logits = thin(np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3)).astype(np.float32))
-    bias = thin.variables_by_name["fcn_16s/vgg_16/fc8/biases"]
-    bias.assign_sub(tf.reduce_mean(logits, axis=[0, 1, 2]))
-    return thin
+    return thin_network(fcn_16s, 3, seed=2, skips=1.0, side=128)
 
 
 @pytest.fixture(scope="module")

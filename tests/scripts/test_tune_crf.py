@@ -7,8 +7,8 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from small_records import example, write_classic_records, write_records
+from thin_networks import thin_network
 
 from tf_image_segmentation.inference.crf import CrfParameters
 from tf_image_segmentation.inference.predict import predict_labels
@@ -31,13 +31,7 @@ def records(tmp_path_factory, pairs):
 
 @pytest.fixture(scope="module")
 def network():
-    """A thin random network; its classes are balanced, so that it predicts all of them."""
-    tf.random.set_seed(2)
-    thin = Network(fcn_32s, num_classes=3, width_multiplier=0.05)
-    logits = thin(np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.float32))
-    bias = thin.variables_by_name["fcn_32s/vgg_16/fc8/biases"]
-    bias.assign_sub(tf.reduce_mean(logits, axis=[0, 1, 2]))
-    return thin
+    return thin_network(fcn_32s, 3, seed=2, side=64)
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,9 @@
-"""Thin networks to export, and what the package itself predicts with them."""
+"""Thin networks, and what the package itself predicts with them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,17 +14,32 @@ from tf_image_segmentation.models import Network, fcn_8s
 SIZES = [(45, 50), (64, 96), (1, 33), (100, 31)]
 
 
-def thin_network(model=fcn_8s, **options) -> Network:
-    """A thin random network, its classes balanced so that several of them are predicted."""
-    tf.random.set_seed(4)
-    network = Network(model, num_classes=4, width_multiplier=0.05, **options)
-    skips = [name for name in network.variables_by_name if "_fc/weights" in name]
-    for name in skips:
+def thin_network(
+    model: Any = fcn_8s,
+    num_classes: int = 4,
+    seed: int = 4,
+    skips: float = 0.3,
+    side: int = 96,
+    **options: Any,
+) -> Network:
+    """A thin random network, its classes balanced so that several of them are predicted.
+
+    Args:
+        model: an FCN.
+        num_classes: of the network.
+        seed: of its weights.
+        skips: deviation of the weights of its skip layers, which 0 leaves without effect.
+        side: of the random image on which the classes have the same mean.
+        options: those of `Network`.
+    """
+    tf.random.set_seed(seed)
+    network = Network(model, num_classes=num_classes, width_multiplier=0.05, **options)
+    for name in [name for name in network.variables_by_name if "_fc/weights" in name]:
         weights = network.variables_by_name[name]
-        weights.assign(0.3 * tf.random.stateless_normal(weights.shape, [1, 2]))
-    logits = network(np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3)).astype(np.float32))
+        weights.assign(skips * tf.random.stateless_normal(weights.shape, [1, 2]))
+    image = np.random.default_rng(0).integers(0, 256, (1, side, side, 3))
     bias = network.variables_by_name[f"{network.model_name}/vgg_16/fc8/biases"]
-    bias.assign_sub(tf.reduce_mean(logits, axis=[0, 1, 2]))
+    bias.assign_sub(tf.reduce_mean(network(image.astype(np.float32)), axis=[0, 1, 2]))
     return network
 
 
