@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from tf_image_segmentation.evaluation.metrics import METRICS
-from tf_image_segmentation.input.augmentations import AUGMENTATIONS
+from tf_image_segmentation.input.operations import AUGMENTATIONS
 from tf_image_segmentation.models import MODELS
 from tf_image_segmentation.training.losses import LOSSES
 from tf_image_segmentation.training.optimizers import OPTIMIZERS

@@ -1,3 +1,3 @@
 """Input: augmentation and the tf.data pipeline."""
 
-from tf_image_segmentation.input.augmentations import AUGMENTATIONS, register_augmentation
+from tf_image_segmentation.input.operations import AUGMENTATIONS, register_augmentation

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.input.augmentations import (
+from tf_image_segmentation.input.crop import crop_or_pad
+from tf_image_segmentation.input.operations import (
     AUGMENTATIONS,
     IGNORED,
     ImageAndMask,
     reads_labels,
 )
-from tf_image_segmentation.input.crop import crop_or_pad
 from tf_image_segmentation.input.seeds import split_seed
 from tf_image_segmentation.registry import Part
 

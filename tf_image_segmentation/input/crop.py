@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.input.augmentations import IGNORED, ImageAndMask, register_augmentation
+from tf_image_segmentation.input.operations import IGNORED, ImageAndMask, register_augmentation
 from tf_image_segmentation.input.seeds import split_seed
 
 
