@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from mutations import fuzz, mutated, outcome, tree
 from seeds import ARCHIVES, EVIL_ARCHIVES, FILES, with_tar_checksums
 
-from tf_image_segmentation.download.archives import Limits, extract_archive
+from tf_image_segmentation.download.extraction import ExtractionLimits, extract_archive
 
-LIMITS = Limits(bytes=10**6, members=50)
+LIMITS = ExtractionLimits(bytes=10**6, members=50)
 NUMBERS = itertools.count()
 
 

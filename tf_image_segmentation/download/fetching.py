@@ -14,7 +14,7 @@ import pooch
 
 from tf_image_segmentation.atomic import place, staging_folder
 from tf_image_segmentation.download.archive import Archive
-from tf_image_segmentation.download.archives import Limits, extract_archive
+from tf_image_segmentation.download.extraction import ExtractionLimits, extract_archive
 from tf_image_segmentation.download.http_download import DownloadError, ResumingDownloader
 from tf_image_segmentation.errors import DataError
 
@@ -136,7 +136,7 @@ def _check_whole(product: Path, archive: Archive, way_out: str) -> None:
 def _unpack(file: Path, archive: Archive, root: Path, progress: bool) -> None:
     """Unpacks what is wanted of a file beside its place and renames it to there."""
     with _bad_archive_set_aside(file), staging_folder(root) as staging:
-        limits = Limits(bytes=archive.max_bytes)
+        limits = ExtractionLimits(bytes=archive.max_bytes)
         extract_archive(file, staging, only=archive.product, limits=limits, progress=progress)
         unpacked = staging / archive.product
         if not unpacked.exists():

@@ -24,7 +24,7 @@ _LONGEST_PART = 255  # bytes of a name between two slashes, on the usual file sy
 
 
 @dataclass(frozen=True)
-class Limits:
+class ExtractionLimits:
     """What an archive may unpack to.
 
     Attributes:
@@ -41,7 +41,7 @@ def extract_archive(
     folder: Path,
     *,
     only: str = ".",
-    limits: Limits | None = None,
+    limits: ExtractionLimits | None = None,
     progress: bool = False,
 ) -> None:
     """Unpacks a tar (plain or gzip) or zip archive.
@@ -61,7 +61,7 @@ def extract_archive(
             outside ``folder``.
         OSError: the disk is full or fails; what was written so far is left.
     """
-    limits = limits or Limits()
+    limits = limits or ExtractionLimits()
     name, off = archive.name, not progress
     with _reported(archive, folder), opened_members(archive) as members:
         checked = _check(
@@ -107,7 +107,7 @@ def _reported(archive: Path, folder: Path) -> Iterator[None]:
 
 
 def _check(
-    archive: Path, members: Iterable[Member], limits: Limits
+    archive: Path, members: Iterable[Member], limits: ExtractionLimits
 ) -> list[tuple[PurePosixPath, Member]]:
     """Returns all members with their safe relative paths, or raises a `DataError`."""
     checked: dict[PurePosixPath, Member] = {}
@@ -157,7 +157,7 @@ def _safe_path(archive: Path, member: Member) -> PurePosixPath:
     return posix
 
 
-def _too_large(archive: Path, limits: Limits) -> DataError:
+def _too_large(archive: Path, limits: ExtractionLimits) -> DataError:
     return DataError(
         f"{archive}: refused, because it unpacks to more than the limit of {limits.bytes} bytes "
         f"or {limits.members} files; if it can be trusted, unpack it by hand"

@@ -12,7 +12,7 @@ import zipfile
 import pytest
 
 from tf_image_segmentation.download.archive_members import opened_members
-from tf_image_segmentation.download.archives import Limits, extract_archive
+from tf_image_segmentation.download.extraction import ExtractionLimits, extract_archive
 from tf_image_segmentation.errors import DataError
 
 
@@ -209,19 +209,21 @@ def test_fault_30_uncommon_compression_is_refused(tmp_path, method):
 def test_fault_30_bomb_is_refused(tmp_path):
     archive = write_tar(tmp_path / "x.tgz", GOOD, ("big", bytes(10**7)))
     assert archive.stat().st_size < 20_000
-    assert_refused(archive, "limit of 9000000 bytes", limits=Limits(bytes=9 * 10**6))
+    assert_refused(archive, "limit of 9000000 bytes", limits=ExtractionLimits(bytes=9 * 10**6))
 
 
 def test_fault_30_zip_bomb_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(*GOOD)
         archive.writestr("big", bytes(10**7))
-    assert_refused(tmp_path / "x.zip", "limit of 9000000 bytes", limits=Limits(bytes=9 * 10**6))
+    assert_refused(
+        tmp_path / "x.zip", "limit of 9000000 bytes", limits=ExtractionLimits(bytes=9 * 10**6)
+    )
 
 
 def test_fault_30_too_many_files_are_refused(tmp_path):
     archive = write_tar(tmp_path / "x.tgz", *((f"file{i}", b"") for i in range(11)))
-    assert_refused(archive, "or 10 files", limits=Limits(members=10))
+    assert_refused(archive, "or 10 files", limits=ExtractionLimits(members=10))
 
 
 def test_fault_30_zip_that_lies_about_its_size_unpacks_no_more_than_it_says(tmp_path):
@@ -231,7 +233,7 @@ def test_fault_30_zip_that_lies_about_its_size_unpacks_no_more_than_it_says(tmp_
     data = path.read_bytes().replace(struct.pack("<L", 10**6), struct.pack("<L", 1000))
     path.write_bytes(data)
     with pytest.raises(DataError, match="damaged"):
-        extract_archive(path, tmp_path / "out", limits=Limits(bytes=2000))
+        extract_archive(path, tmp_path / "out", limits=ExtractionLimits(bytes=2000))
     assert sum(p.stat().st_size for p in (tmp_path / "out").rglob("*")) <= 2000
 
 
