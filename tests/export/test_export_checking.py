@@ -18,7 +18,7 @@ from tf_image_segmentation.export import (
     export_checked,
     export_saved_model,
 )
-from tf_image_segmentation.export.checking import Run, compare
+from tf_image_segmentation.export.checking import TimedResults, compare
 from tf_image_segmentation.export.pictures import sample_pictures
 from tf_image_segmentation.models import fcn_8s
 
@@ -31,9 +31,9 @@ def constant(labels, probability=0.5):
 
 
 def test_figures_are_those_counted_by_hand():
-    found = Run([constant([[0, 1, 1]]), constant([[1], [1]], 0.25)], 7.0)
-    network = Run([constant([[0, 1, 0]]), constant([[1], [0]], 0.5)], 9.0)
-    evaluated = Run([constant([[0, 1, 0]]), constant([[0], [0]])], 9.0)
+    found = TimedResults([constant([[0, 1, 1]]), constant([[1], [1]], 0.25)], 7.0)
+    network = TimedResults([constant([[0, 1, 0]]), constant([[1], [0]], 0.5)], 9.0)
+    evaluated = TimedResults([constant([[0, 1, 0]]), constant([[0], [0]])], 9.0)
     check = compare(found, network, evaluated, num_bytes=11)
     assert dataclasses.asdict(check) == {
         "equal_labels": 100 * 3 / 5,
@@ -45,15 +45,15 @@ def test_figures_are_those_counted_by_hand():
 
 
 def test_results_of_another_shape_are_wrong():
-    network = Run([constant(np.zeros((4, 4)))], 1.0)
-    check = compare(Run([constant(np.zeros((2, 2)))], 1.0), network, network)
+    network = TimedResults([constant(np.zeros((4, 4)))], 1.0)
+    check = compare(TimedResults([constant(np.zeros((2, 2)))], 1.0), network, network)
     assert (check.equal_labels, check.max_difference) == (0.0, math.inf)
 
 
 @pytest.mark.parametrize("difference", [0.02, math.nan, math.inf])
 def test_probabilities_that_differ_are_a_fault_of_floating_point_alone(difference):
-    network = Run([constant([[0, 1]])], 1.0)
-    found = Run([constant([[0, 1]], 0.5 + difference)], 1.0)
+    network = TimedResults([constant([[0, 1]])], 1.0)
+    found = TimedResults([constant([[0, 1]], 0.5 + difference)], 1.0)
     check = compare(found, network, network)
     assert "a probability is off by" in Limits().faults(check, quantized=False)[0]
     assert Limits().faults(check, quantized=True) == []
@@ -69,8 +69,8 @@ def test_probabilities_that_differ_are_a_fault_of_floating_point_alone(differenc
     ],
 )
 def test_each_kind_of_format_has_its_limit(limits, quantized, faults):
-    network = Run([constant([[0, 1]])], 1.0)
-    check = compare(Run([constant([[0, 0]])], 1.0), network, network)
+    network = TimedResults([constant([[0, 1]])], 1.0)
+    check = compare(TimedResults([constant([[0, 0]])], 1.0), network, network)
     assert len(limits.faults(check, quantized)) == faults
 
 

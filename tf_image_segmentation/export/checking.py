@@ -20,7 +20,7 @@ Prediction = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class Run:
+class TimedResults:
     """What a prediction gave for each image, and the median of how long it took."""
 
     results: list[tuple[np.ndarray, np.ndarray]]
@@ -109,7 +109,7 @@ def network_prediction(network: Network) -> Prediction:
     return predict
 
 
-def run(predict: Prediction, images: Sequence[np.ndarray]) -> Run:
+def run(predict: Prediction, images: Sequence[np.ndarray]) -> TimedResults:
     """Predicts all images; the first one twice, because a first call prepares things."""
     predict(images[0])
     results, seconds = [], []
@@ -117,10 +117,12 @@ def run(predict: Prediction, images: Sequence[np.ndarray]) -> Run:
         start = time.perf_counter()
         results.append(predict(image))
         seconds.append(time.perf_counter() - start)
-    return Run(results, 1000 * float(np.median(seconds)))
+    return TimedResults(results, 1000 * float(np.median(seconds)))
 
 
-def compare(found: Run, expected: Run, evaluated: Run, num_bytes: int = 0) -> Check:
+def compare(
+    found: TimedResults, expected: TimedResults, evaluated: TimedResults, num_bytes: int = 0
+) -> Check:
     """Compares results with those of the network in the same type, and in the evaluated one."""
     pairs = zip(found.results, expected.results, strict=True)
     differences = [_difference(ours[1], theirs[1]) for ours, theirs in pairs]
@@ -139,7 +141,7 @@ def _difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(np.max(np.abs(ours - theirs)))
 
 
-def _percent_equal(found: Run, expected: Run) -> float:
+def _percent_equal(found: TimedResults, expected: TimedResults) -> float:
     """Labels of another shape than they should have are all wrong."""
     equal = pixels = 0
     for (ours, _), (theirs, _) in zip(found.results, expected.results, strict=True):
