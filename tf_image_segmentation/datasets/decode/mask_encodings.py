@@ -10,12 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_image_segmentation.datasets.decode.mask_errors import (
+    set_encoding,
+    unknown_colors,
+    unknown_ids,
+    unknown_values,
+)
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import choose
-
-_SHOWN = 10  # ids or colors that a message names
-_CLASSES = "classes.csv, or a DatasetInfo"
 
 
 def _single_channel(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
@@ -24,12 +27,12 @@ def _single_channel(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarr
         raise DataError(
             f"{path}: is an RGB mask, but dataset {info.name!r} stores class ids "
             f"(mask_encoding {info.mask_encoding!r}); give each class its color (in classes.csv, "
-            f"or as the palette of a DatasetInfo) and {_set_encoding('rgb')}"
+            f"or as the palette of a DatasetInfo) and {set_encoding('rgb')}"
         )
     limits = np.iinfo(np.int32)
     if mask.size and (mask.max() > limits.max or mask.min() < limits.min):
         beyond = (mask > limits.max) | (mask < limits.min)
-        raise _unknown_ids(mask[beyond], info, path)
+        raise unknown_ids(mask[beyond], info, path)
     return mask.astype(np.int32)
 
 
@@ -39,8 +42,8 @@ def _index(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     if info.num_classes == 2 and _looks_binary(ids, info.ignore_label):
         raise DataError(
             f"{path}: holds only 0 and 255, and dataset {info.name!r} has 2 classes; if 255 is "
-            f"the foreground {_set_encoding('binary_255')}, if it is the ignore label "
-            f"{_set_encoding('index_with_void')}"
+            f"the foreground {set_encoding('binary_255')}, if it is the ignore label "
+            f"{set_encoding('index_with_void')}"
         )
     return ids
 
@@ -67,7 +70,7 @@ def _zero_is_void(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray
     # Before the shift: with 255 classes or so, a stored 256 would turn into the ignore label.
     beyond = (ids < 0) | (ids > info.num_classes)
     if beyond.any():
-        raise _unknown_ids(ids[beyond], info, path)
+        raise unknown_ids(ids[beyond], info, path)
     return np.where(ids == 0, np.int32(info.ignore_label), ids - 1)
 
 
@@ -83,11 +86,11 @@ def _threshold_128(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarra
     values = _gray(mask, info, path)
     beyond = (values < 0) | (values > 255)
     if beyond.any():
-        raise _unknown_ids(values[beyond], info, path)
+        raise unknown_ids(values[beyond], info, path)
     if values.size and values.max() == 1:
         raise DataError(
             f"{path}: holds only 0 and 1, of which mask_encoding 'threshold_128' would make class "
-            f"0 alone; {_set_encoding('index')}"
+            f"0 alone; {set_encoding('index')}"
         )
     return (values >= 128).astype(np.int32)
 
@@ -103,7 +106,7 @@ def _label_map(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     nearest = np.searchsorted(stored, ids).clip(max=len(stored) - 1)
     unknown = stored[nearest] != ids
     if unknown.any():
-        raise _unknown_values(ids[unknown], info, path)
+        raise unknown_values(ids[unknown], info, path)
     return np.array([info.label_map[value] for value in stored.tolist()], np.int32)[nearest]
 
 
@@ -112,7 +115,7 @@ def _binary_255(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     ids = _gray(mask, info, path)
     beyond = (ids != 0) & (ids != 255)
     if beyond.any():
-        raise _unknown_ids(ids[beyond], info, path)
+        raise unknown_ids(ids[beyond], info, path)
     return (ids == 255).astype(np.int32)
 
 
@@ -141,7 +144,7 @@ def _rgb(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     if mask.ndim != 3:
         raise DataError(
             f"{path}: has a single channel, but dataset {info.name!r} declares RGB masks; "
-            f"if it stores class ids, {_set_encoding('index')}"
+            f"if it stores class ids, {set_encoding('index')}"
         )
     colors = _color_map(info, path)
     keys = _pack(np.array(list(colors)))
@@ -150,7 +153,7 @@ def _rgb(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     nearest = order[np.searchsorted(keys[order], packed).clip(max=len(keys) - 1)]
     unknown = keys[nearest] != packed
     if unknown.any():
-        raise _unknown_colors(packed[unknown], info, path)
+        raise unknown_colors(packed[unknown], info, path)
     return np.array(list(colors.values()), np.int32)[nearest]
 
 
@@ -189,7 +192,7 @@ def class_ids(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     if info.ignore_label is not None:
         valid |= ids == info.ignore_label
     if not valid.all():
-        raise _unknown_ids(ids[~valid], info, path)
+        raise unknown_ids(ids[~valid], info, path)
     return ids.astype(np.uint8)
 
 
@@ -215,57 +218,3 @@ def _integers(mask: np.ndarray, path: Path) -> np.ndarray:
             "[height, width, 3] for RGB"
         )
     return mask
-
-
-def _set_encoding(encoding: str) -> str:
-    """Returns how to choose a mask encoding, for messages."""
-    return f"set mask_encoding={encoding!r} (--mask-encoding)"
-
-
-def _counts(values: np.ndarray, show: Callable[[int], str]) -> str:
-    """Returns "7 (12 pixels), 9 (1 pixel)" for the values of a 1-D array, most frequent first."""
-    found, counts = np.unique(values, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:_SHOWN]
-    shown = ", ".join(
-        f"{show(int(found[i]))} ({counts[i]} pixel{'s' if counts[i] > 1 else ''})" for i in order
-    )
-    return shown if len(found) <= _SHOWN else f"{shown} and {len(found) - _SHOWN} more"
-
-
-def _unknown_ids(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
-    """Returns the error for ids that are neither a class nor the ignore label, integers [n]."""
-    ignore = "no ignore label" if info.ignore_label is None else f"ignore label {info.ignore_label}"
-    message = (
-        f"{path}: holds ids that are neither a class (0 to {info.num_classes - 1}) nor the ignore "
-        f"label under mask_encoding {info.mask_encoding!r}: {_counts(values, str)}; dataset "
-        f"{info.name!r} has {info.num_classes} classes and {ignore}"
-    )
-    if info.mask_encoding == "index" and np.all(values == info.num_classes):
-        return DataError(
-            f"{message}; if a class is missing, add it ({_CLASSES}); if 0 is void in this set, "
-            f"{_set_encoding('zero_is_void')}"
-        )
-    return DataError(
-        f"{message}; correct the mask, the classes ({_CLASSES}), or the encoding (--mask-encoding)"
-    )
-
-
-def _unknown_values(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
-    """Returns the error for stored values that the label map lacks, integers [n]."""
-    return DataError(
-        f"{path}: holds values that the label map of dataset {info.name!r} lacks: "
-        f"{_counts(values, str)}; correct the mask, or add them to the map "
-        f"({_CLASSES})"
-    )
-
-
-def _unknown_colors(packed: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
-    """Returns the error for colors that no class has, integers [n] of 0xrrggbb."""
-
-    def rgb(color: int) -> str:
-        return str((color >> 16, color >> 8 & 255, color & 255))
-
-    return DataError(
-        f"{path}: holds RGB colors that are not in the palette of dataset {info.name!r}: "
-        f"{_counts(packed, rgb)}; add them to the palette ({_CLASSES}) or correct the mask"
-    )
