@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from tiny_runs import StopAfter, losses, run_quietly
+from two_cpus import run_on_two_cpus
 
 from tf_image_segmentation.models import Network, fcn_32s
 from tf_image_segmentation.training.averages import Averages
 
 NAME = "fcn_32s/vgg_16/fc8/biases"
 PROGRAM = """
-import numpy as np
-import tensorflow as tf
-
-cpus = [tf.config.LogicalDeviceConfiguration()] * 2
-tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], cpus)
-
 from tf_image_segmentation.models import Network, fcn_32s
 from tf_image_segmentation.training.averages import Averages
 
@@ -43,7 +36,6 @@ for copy in strategy.experimental_local_results(average):
     np.testing.assert_allclose(copy, [2.5, 2.0, 1.5])
 for copy in strategy.experimental_local_results(weight):
     np.testing.assert_allclose(copy, [3.0, 2.0, 1.0])
-print("equal")
 """
 
 
@@ -64,9 +56,7 @@ def test_averages_follow_the_formula():
 
 
 def test_both_copies_of_two_replicas_are_averaged():
-    command = [sys.executable, "-c", PROGRAM]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.stdout.strip() == "equal", result.stderr[-3000:]
+    run_on_two_cpus(PROGRAM)
 
 
 def test_weights_come_back_even_after_an_error():

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from two_cpus import run_on_two_cpus
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import Network, fcn_32s
@@ -17,12 +15,6 @@ from tf_image_segmentation.training.optimizers import trained_variables
 from tf_image_segmentation.training.step import TrainingStep
 
 PROGRAM = """
-import numpy as np
-import tensorflow as tf
-
-cpus = [tf.config.LogicalDeviceConfiguration()] * 2
-tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], cpus)
-
 from tf_image_segmentation.models import Network, fcn_8s
 from tf_image_segmentation.training.optimizers import FusedAdam
 from tf_image_segmentation.training.losses.total import make_loss
@@ -63,14 +55,11 @@ assert one_losses[0] != one_losses[-1]
 np.testing.assert_allclose(two_losses, one_losses, rtol=1e-5)
 for name, value in one.items():
     np.testing.assert_allclose(two[name], value, atol=1e-5, err_msg=name)
-print("equal")
 """
 
 
 def test_two_replicas_equal_one_device():
-    command = [sys.executable, "-c", PROGRAM]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.stdout.strip() == "equal", result.stderr[-3000:]
+    run_on_two_cpus(PROGRAM)
 
 
 def test_weight_decay_is_part_of_the_loss_and_shrinks_weights_only():
