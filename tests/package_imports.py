@@ -13,7 +13,8 @@ PACKAGE = ROOT / "tf_image_segmentation"
 FLOORS = [
     {"errors"},
     {"locks"},
-    {"atomic", "registry", "structs"},
+    {"atomic", "structs"},
+    {"registry"},
     {"plugins"},
     {"workers"},
     {"download"},

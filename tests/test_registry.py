@@ -17,7 +17,7 @@ def registry():
     del Registry.all["sauce"]
 
 
-def salt(dish, amount, kind="sea"):
+def salt(dish, amount, kind: str = "sea"):
     return dish, amount, kind
 
 
@@ -68,6 +68,7 @@ def test_bound_arguments_are_passed_on(registry):
     [
         ({"amount": 3, "color": 1}, "takes no color; it takes amount, kind"),
         ({}, "'salt' needs amount"),
+        ({"amount": 3, "kind": 5}, "sauce 'salt': kind: expected str, got int"),
         ({"amount": 3, "dish": 1}, "takes no dish"),
     ],
 )

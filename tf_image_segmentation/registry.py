@@ -11,12 +11,13 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
 
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.structs import convert
 
 T = TypeVar("T")
 
@@ -155,7 +156,8 @@ class Registry(Generic[T]):
             *positional: names of the parameters that the caller gives; a part cannot set them.
 
         Raises:
-            DataError: there is no such part, or it does not take these arguments.
+            DataError: there is no such part, it does not take these arguments, or one has another
+                type than the function's annotation says.
         """
         function: Any = self[part.name]
         parameters = [
@@ -173,6 +175,7 @@ class Registry(Generic[T]):
         ]
         if missing := sorted(set(required) - set(part.arguments)):
             raise DataError(f"{self.kind} {part.name!r} needs {', '.join(missing)}")
+        _check_types(function, part, f"{self.kind} {part.name!r}")
         return functools.partial(function, **part.arguments)
 
     def module_of(self, name: str) -> str:
@@ -197,6 +200,18 @@ class Registry(Generic[T]):
             found = importlib.import_module(package)
             for module in pkgutil.iter_modules(found.__path__):
                 importlib.import_module(f"{package}.{module.name}")
+
+
+def _check_types(function: Any, part: Part, place: str) -> None:
+    try:
+        hints = get_type_hints(function.__init__ if inspect.isclass(function) else function)
+    except (NameError, TypeError):  # names that exist for type checkers alone
+        return
+    for name, value in part.arguments.items():
+        # Of other types, such as arrays, the function knows best.
+        kind: Any = hints.get(name)
+        if kind in (bool, int, float, str, Sequence[float]):
+            convert(value, kind, f"{place}: {name}")
 
 
 def source_file(module: str) -> Path | None:

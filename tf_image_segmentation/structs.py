@@ -86,9 +86,12 @@ def parse_toml_value(text: str, place: str) -> Any:
         DataError: it is no TOML.
     """
     try:
-        return tomlkit.parse(f"value = {text}").unwrap()["value"]
+        document = tomlkit.parse(f"value = {text}").unwrap()
     except (TOMLKitError, ValueError) as error:
         raise DataError(f"{place}: {text} is no TOML value ({error})") from error
+    if len(document) > 1:
+        raise DataError(f"{place}: {text} is more than one TOML value")
+    return document["value"]
 
 
 def convert(value: Any, kind: type[T], path: Path | str) -> T:

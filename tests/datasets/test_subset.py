@@ -25,6 +25,12 @@ def test_only_listed_samples_stay_in_their_order(tmp_path):
     assert ids(listed_samples(splits, tmp_path / "ids.txt")) == {"train": ["a", "b"], "val": ["d"]}
 
 
+def test_a_split_without_a_listed_sample_is_left_out(tmp_path):
+    (tmp_path / "ids.txt").write_text("a\n")
+    splits = {"train": samples("a", "b"), "val": samples("d")}
+    assert ids(listed_samples(splits, tmp_path / "ids.txt")) == {"train": ["a"]}
+
+
 def test_a_listed_id_that_the_dataset_lacks_is_named(tmp_path):
     (tmp_path / "ids.txt").write_text("a\nz\n")
     with pytest.raises(DataError, match=r"ids\.txt: lists 1 ids that the dataset .* such as z"):

@@ -177,3 +177,24 @@ def test_a_start_from_another_model_may_lack_what_the_spec_lists(tmp_path):
             old.restore(tmp_path / "new")
     finally:
         MODELS.remove_from(__name__)
+
+
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        ("logits", "got SymbolicTensor"),
+        ("None", "got NoneType"),
+        ("(logits[..., :-1], {})", r"got float32 \(None, None, None, 2\)"),
+        ("(tf.cast(logits, tf.float16), {})", "got float16"),
+        ("(logits[0], {})", r"got float32 \(None, None, 3\)"),
+    ],
+)
+def test_what_is_no_logits_is_refused_before_training(tmp_path, result, found):
+    path = tmp_path / "wrong.py"
+    path.write_text(PLAIN.split("    return")[0] + f"    return {result}\n")
+    load_plugins([path])
+    try:
+        with pytest.raises(DataError, match=r"model 'my_net' must return \(logits, .*" + found):
+            Network(MODELS["my_net"].function, 3)
+    finally:
+        MODELS.remove_from(MODELS["my_net"].function.__module__)

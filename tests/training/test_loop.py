@@ -179,6 +179,9 @@ def test_what_cannot_train_is_found_at_the_start(make_config):
     for changes, message in [
         ({"model": "fcn_4s"}, "unknown model 'fcn_4s'; choose from"),
         ({"model_options": {"widht": 2}}, "model 'fcn_32s' takes no option 'widht'; docs"),
+        ({"model_options": {"fc_channels": "many"}}, "'fcn_32s' cannot be built with options {'fc"),
+        ({"optimizer": {"name": "adam", "beta_1": "x"}}, "adam': beta_1: expected float, got str"),
+        ({"loss": {"name": "focal", "gamma": [1, 2]}}, "focal': gamma: expected float, got array"),
         ({"optimizer": "adagrad"}, "unknown optimizer 'adagrad'; choose from .*adam"),
         ({"schedule": "sawtooth"}, "unknown schedule 'sawtooth'; choose from .*poly"),
         ({"augmentations": ["wild"]}, "unknown augmentation 'wild'; choose from .*flip"),

@@ -98,6 +98,8 @@ def test_a_study_trains_compares_and_goes_on(run_study, tmp_path, capsys):
     ("options", "message"),
     [
         (["--change", "steps=2", "--change", "stepz=3"], "stepz"),
+        (["--change", "loss=guess"], "unknown loss 'guess'"),
+        (["--change", "optimizer.wrong=3"], "takes no wrong; it takes"),
         (["--seeds", "0"], "--seeds must be at least 1, got 0"),
         (["--seed", "3"], "--seed: the study sets this itself"),
         (["--run-dir=x"], "--run-dir: the study sets this itself"),

@@ -11,10 +11,12 @@ from small_records import INFO, examples, write_records
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.evaluation import ConfusionMatrix, register_metric
+from tf_image_segmentation.evaluation.metrics import METRICS
 from tf_image_segmentation.models.registry import MODELS
 from tf_image_segmentation.registry import Part
 from tf_image_segmentation.tfrecords import open_records
-from tf_image_segmentation.training.validation import validate
+from tf_image_segmentation.training.validation import validate, validation_metrics
 
 PARTS = [Part("mean_iou"), Part("boundary_f1", {"tolerance": 2})]
 
@@ -64,3 +66,17 @@ def test_a_label_without_a_class_names_the_image(tmp_path):
     folder = write_records(tmp_path, {"val": pairs}, num_shards=1, info=info)
     with pytest.raises(DataError, match=r"image val1: label ids must .*convert the dataset again"):
         validated(open_records(folder, "val"))
+
+
+def test_a_metric_that_fails_is_found_before_training():
+    @register_metric
+    def third_of_a_class(confusion: ConfusionMatrix, number: int = 0) -> float:
+        return float(confusion.matrix[number, number])
+
+    try:
+        parts = [Part("third_of_a_class")]
+        assert [part.name for part in validation_metrics(parts, INFO)][-1] == "mean_iou"
+        with pytest.raises(DataError, match=r"'third_of_a_class' fails .*IndexError: index 99"):
+            validation_metrics([Part("third_of_a_class", {"number": 99})], INFO)
+    finally:
+        METRICS.remove_from(__name__)

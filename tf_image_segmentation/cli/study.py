@@ -38,9 +38,11 @@ def main() -> None:
     parser.allow_abbrev = False  # --seed is an option of train.py
     args, options = parser.parse_known_args()
 
+    command_line.load_tensorflow()
     from tf_image_segmentation.errors import DataError
     from tf_image_segmentation.reports.run_curves import save_curves
     from tf_image_segmentation.reports.run_groups import markdown_table
+    from tf_image_segmentation.training.parts import check_parts
     from tf_image_segmentation.training.recipe import load_recipe
     from tf_image_segmentation.training.run_files import read_runs
 
@@ -54,7 +56,7 @@ def main() -> None:
     steps = [] if args.steps is None else ["--steps", str(args.steps)]
     common = ["--model", args.model, "--recipe", args.base, *steps, *options]
     for change in changes.values():  # all mistakes are found before the first run
-        load_recipe(args.base, args.model, change)
+        check_parts(load_recipe(args.base, args.model, change), args.model)
     folders = {name: args.output_dir / folder_name(name) for name in changes}
     for seed in range(args.seeds):
         for name, change in changes.items():

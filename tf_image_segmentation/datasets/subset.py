@@ -16,6 +16,8 @@ Splits = Mapping[str, Sequence[Sample]]
 def listed_samples(splits: Splits, path: Path) -> dict[str, list[Sample]]:
     """Returns the samples whose ids a file lists, in their old order.
 
+    A split of which nothing is listed is left out.
+
     Args:
         splits: samples of each split.
         path: file of one id a line.
@@ -30,10 +32,11 @@ def listed_samples(splits: Splits, path: Path) -> dict[str, list[Sample]]:
             f"{path}: lists {len(missing)} ids that the dataset does not have, such as "
             f"{', '.join(missing[:3])}; take them out"
         )
-    return {
+    chosen = {
         name: [sample for sample in samples if sample.image_id in wanted]
         for name, samples in splits.items()
     }
+    return {name: samples for name, samples in chosen.items() if samples}
 
 
 def with_held_out(splits: Splits, count: int, seed: int = 0) -> dict[str, list[Sample]]:

@@ -116,9 +116,11 @@ def describe(path: str | Path, model: str | None = None) -> Description:
 
 def plugin_of(spec: ModelSpec) -> PluginFile | None:
     """Returns the file outside the package that registers a model, None if there is none."""
-    module = spec.function.__module__
+    if not spec.is_registered:
+        return None
+    module = MODELS.module_of(spec.name)
     digest, file = plugin_hash(module), source_file(module)
-    if digest is None or file is None or not spec.is_registered:
+    if digest is None or file is None:
         return None
     return PluginFile(file.name, digest)
 

@@ -25,6 +25,7 @@ from tf_image_segmentation.models.registry import (
     ModelFunction,
     Shapes,
     check_images,
+    check_output,
     spec_of,
 )
 from tf_image_segmentation.models.restoring import RestoreReport, restore
@@ -201,7 +202,10 @@ class Network(tf.Module):
             warnings.filterwarnings("ignore", message=".*`layer\\.(apply|updates)`")
             options["compute_dtype"] = self.compute_dtype
             taken = {name: options[name] for name in options if name in self.spec.keywords}
-            return self.model(images, self.num_classes, is_training, **self.model_options, **taken)
+            output = self.model(
+                images, self.num_classes, is_training, **self.model_options, **taken
+            )
+        return check_output(self.model_name, output, self.num_classes)
 
     def _infer(self, images: tf.Tensor) -> tf.Tensor:
         return self._call_model(images, is_training=False)[0]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import Registry
 
 ModelFunction = Callable[..., Any]
@@ -106,6 +107,29 @@ def spec_of(function: ModelFunction) -> ModelSpec:
         if MODELS[name].function is function:
             return MODELS[name]
     return ModelSpec(getattr(function, "__name__", "model"), function)
+
+
+def check_output(name: str, output: Any, num_classes: int) -> tuple[Any, Any]:
+    """Returns what a model function returned, if it is logits and end points.
+
+    Args:
+        name: of the model.
+        output: what its function returned.
+        num_classes: what it was called with.
+
+    Raises:
+        DataError: it is not a pair, or its first part no logits of these classes.
+    """
+    found = type(output).__name__
+    if isinstance(output, tuple | list) and len(output) == 2 and hasattr(output[0], "dtype"):
+        logits, end_points = output
+        if logits.dtype.name == "float32" and logits.shape[3:] == [num_classes]:
+            return logits, end_points
+        found = f"{logits.dtype.name} {logits.shape}"
+    raise DataError(
+        f"model {name!r} must return (logits, end_points) with logits float32 [batch, height, "
+        f"width, {num_classes}], got {found}; correct its function"
+    )
 
 
 def check_images(shape: Any, size_divisor: int) -> None:

@@ -101,17 +101,24 @@ class Callbacks(Callback):
             callback.on_validation(step, validation)
 
     def on_end(self, result: TrainingResult | None) -> None:  # noqa: D102
+        errors = []
         for callback in self._callbacks:
-            callback.on_end(result)
+            try:
+                callback.on_end(result)
+            except Exception as error:  # the others close their files first
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     @contextlib.contextmanager
     def running(self, config: TrainingConfig, step: int) -> Iterator[None]:
         """Calls ``on_start``, and ``on_end(None)`` if the block raises."""
-        self.on_start(config, step)
         try:
+            self.on_start(config, step)
             yield
         except BaseException:
-            self.on_end(None)
+            with contextlib.suppress(Exception):  # what ended the run is what matters
+                self.on_end(None)
             raise
 
 

@@ -25,11 +25,11 @@ def parse_change(change: str) -> tuple[list[str], Any]:
     try:
         node: Any = tomlkit.parse(f"{key} = 0").unwrap()
         keys = []
-        while isinstance(node, dict):
+        while isinstance(node, dict) and node:
             name, node = next(iter(node.items()))
             keys.append(name)
-        if not equals:
-            raise DataError("no equals sign")
+        if not equals or not keys:
+            raise DataError("no key and equals sign")
         # Shells take quotes away, so that a single word needs none.
         word = re.fullmatch(r"[A-Za-z_./*~][\w./*~-]*|\d+(\.\d+)?m", text)
         if word and text not in ("true", "false", "inf", "nan"):
@@ -56,6 +56,8 @@ def set_value(fields: Any, path: list[str], value: Any, change: str) -> None:
     """
     name, *rest = path
     if isinstance(fields, list):
+        if not all(isinstance(part, str | dict) for part in fields):
+            raise DataError(f"--set {change}: the list holds no parts; set it whole")
         fields[:] = [{"name": part} if isinstance(part, str) else part for part in fields]
         found = [part for part in fields if part.get("name") == name]
         if not found or not rest:

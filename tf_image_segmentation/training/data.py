@@ -122,6 +122,12 @@ def _open_validation(config: TrainingConfig, train: Records, info: DatasetInfo) 
     if path is None:
         return None
     records = open_records(path, "val")
+    split = None if records.manifest is None else records.manifest.splits.get("val")
+    if split is not None and not any(split.class_pixels):
+        raise DataError(
+            f"{path}: the validation masks have no labeled pixel; convert masks with labels, or "
+            "name other records with --val-tfrecords"
+        )
     if records.info is not None and records.info.class_names != info.class_names:
         raise DataError(
             f"{path}: validation classes {records.info.class_names} are not the training classes "

@@ -89,8 +89,8 @@ class Trainer:
         self._config, self._recipe = config, config.recipe
         self._strategy = strategy or tf.distribute.get_strategy()
         self._workers = Workers(self._strategy)
-        self._metrics = validation_metrics(self._recipe.metrics)
         self._data = TrainingData.open(config, self._strategy.num_replicas_in_sync)
+        self._metrics = validation_metrics(self._recipe.metrics, self._data.info)
         described = {**config.to_json(), **self._data.identity()}
         if plugins := plugin_hashes(config):
             described["plugins"] = plugins
@@ -121,13 +121,20 @@ class Trainer:
                 self._recipe.compute_dtype,
                 **self._recipe.model_options,
             )
-        except TypeError as error:
-            unknown = [name for name in self._recipe.model_options if f"'{name}'" in str(error)]
-            if not unknown or "unexpected keyword argument" not in str(error):
+        except DataError:
+            raise
+        except Exception as error:  # whatever a model does with a value that it cannot use
+            options = self._recipe.model_options
+            if not options:
                 raise
+            unknown = [name for name in options if f"'{name}'" in str(error)]
+            if unknown and "unexpected keyword argument" in str(error):
+                raise DataError(
+                    f"model {self._config.model!r} takes no option {unknown[0]!r}; "
+                    "docs/training.md lists the options of each model"
+                ) from error
             raise DataError(
-                f"model {self._config.model!r} takes no option {unknown[0]!r}; docs/training.md "
-                "lists the options of each model"
+                f"model {self._config.model!r} cannot be built with options {options} ({error})"
             ) from error
         trainable = self._network.trainable_variables_by_name
         trained = trained_variables(trainable, self._recipe.frozen)

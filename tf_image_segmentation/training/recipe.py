@@ -278,15 +278,30 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
     except DataError as error:
         got = "" if ", got " in str(error) else f", got {value!r}"
         raise DataError(f"{error}{got}") from error
-    numbers = checked.values() if name == "learning_rate_factors" else [checked]
-    if not all(math.isfinite(number) for number in numbers if isinstance(number, float)):
-        raise DataError(f"{name} must be finite, got {value}")
+    _require_storable(name, _to_plain(checked))
     return checked
+
+
+def _require_storable(place: str, value: Any) -> None:
+    """Raises a DataError if a value, or one inside of it, cannot be written as JSON."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _require_storable(f"{place}.{key}", inner)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _require_storable(f"{place}[{number}]", inner)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise DataError(f"{place} must be finite, got {value}")
+    elif not isinstance(value, str | int | None):
+        raise DataError(f"{place} must be a number, a text, a list or a table, got {value}")
 
 
 def _to_plain(value: Any) -> Any:
     if isinstance(value, Part):
         return value.to_json()
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return [_to_plain(item) for item in value]
-    return dict(value) if isinstance(value, dict) else value
+    return (
+        {key: _to_plain(item) for key, item in value.items()} if isinstance(value, dict) else value
+    )

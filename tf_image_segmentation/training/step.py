@@ -122,4 +122,4 @@ def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
 def l2_penalty(variables_by_name: Mapping[str, tf.Variable]) -> tf.Tensor:
     """Returns ``sum(w ** 2) / 2`` over all weights; biases are left out."""
     weights = [v for name, v in variables_by_name.items() if name.endswith("/weights")]
-    return tf.add_n([tf.nn.l2_loss(w) for w in weights])
+    return tf.add_n([tf.nn.l2_loss(w) for w in weights]) if weights else tf.constant(0.0)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.evaluation.counts import Counts
 from tf_image_segmentation.evaluation.evaluate import Prediction
 from tf_image_segmentation.evaluation.metrics import by_class, parse_metrics, scalars
@@ -26,15 +27,37 @@ _TINY = np.finfo(np.float32).tiny
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
-def validation_metrics(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """Returns the metrics of a recipe, once they are known to exist, and the mean IoU with them.
+def validation_metrics(parts: Sequence[Part], info: DatasetInfo) -> tuple[Part, ...]:
+    """Returns the metrics of a recipe, once they are known to work, and the mean IoU with them.
+
+    Args:
+        parts: of the recipe.
+        info: the classes.
 
     Raises:
-        DataError: a metric is unknown, has wrong arguments or occurs twice.
+        DataError: a metric is unknown, has wrong arguments, occurs twice, or fails on labels of
+            these classes.
     """
     found = parse_metrics(parts)
+    for part in found:
+        _try_metric(part, info)
     chooses_best = Part("mean_iou")
     return found if any(p.name == chooses_best.name for p in found) else (*found, chooses_best)
+
+
+def _try_metric(part: Part, info: DatasetInfo) -> None:
+    """Computes a metric for an image of all classes, so that a run does not end at its first."""
+    counts, image = Counts([part], info.num_classes, None), np.arange(info.num_classes)[np.newaxis]
+    try:
+        counts.update(image, image, part.name)
+        counts.results()
+    except DataError:
+        raise
+    except Exception as error:  # whatever a metric of the user raises
+        raise DataError(
+            f"metric {part.name!r} fails on an image of all classes with arguments "
+            f"{dict(part.arguments)} ({type(error).__name__}: {error}); correct it"
+        ) from error
 
 
 def validate(
