@@ -65,25 +65,30 @@ def write_records(
     return records
 
 
-def write_classic_records(path: Path, pairs: Sequence[ImageAndMask]) -> Path:
-    """Writes one file of raw pixels, as the classic system did."""
+def raw_record(height: int, width: int, image: bytes, mask: bytes) -> bytes:
+    """Returns a record of raw pixels, as the classic system stored them."""
     import tensorflow as tf
 
     def ints(value: int) -> tf.train.Feature:
         return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
 
-    def raw(value: np.ndarray) -> tf.train.Feature:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.tobytes()]))
+    def raw(value: bytes) -> tf.train.Feature:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+    feature = {
+        "height": ints(height),
+        "width": ints(width),
+        "image_raw": raw(image),
+        "mask_raw": raw(mask),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def write_classic_records(path: Path, pairs: Sequence[ImageAndMask]) -> Path:
+    """Writes one file of raw pixels, as the classic system did."""
+    import tensorflow as tf
 
     with tf.io.TFRecordWriter(str(path)) as writer:
         for image, mask in pairs:
-            height, width = mask.shape
-            features = {
-                "height": ints(height),
-                "width": ints(width),
-                "image_raw": raw(image),
-                "mask_raw": raw(mask),
-            }
-            record = tf.train.Example(features=tf.train.Features(feature=features))
-            writer.write(record.SerializeToString())
+            writer.write(raw_record(*mask.shape, image.tobytes(), mask.tobytes()))
     return path

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_records import jpeg_bytes, raw_record
+from small_records import write_classic_records
+from tiny_records import jpeg_bytes
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.sample import Sample
@@ -69,15 +70,10 @@ def records_folder(info: DatasetInfo, splits: dict[str, list[Sample]], tmp_path:
 @pytest.fixture
 def classic_file(tmp_path: Path) -> tuple[Path, list[tuple[np.ndarray, np.ndarray]]]:
     """A record file as the classic system wrote it, and the arrays that are in it."""
-    import tensorflow as tf
-
     rng = np.random.default_rng(3)
     examples = []
-    path = tmp_path / "pascal_train.tfrecords"
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for height, width in ((5, 7), (9, 4), (1, 6)):
-            image = rng.integers(0, 256, (height, width, 3), np.uint8)
-            mask = rng.choice(np.array([0, 1, 20, 255], np.uint8), (height, width))
-            examples.append((image, mask))
-            writer.write(raw_record(height, width, image.tobytes(), mask.tobytes()))
-    return path, examples
+    for height, width in ((5, 7), (9, 4), (1, 6)):
+        image = rng.integers(0, 256, (height, width, 3), np.uint8)
+        mask = rng.choice(np.array([0, 1, 20, 255], np.uint8), (height, width))
+        examples.append((image, mask))
+    return write_classic_records(tmp_path / "pascal_train.tfrecords", examples), examples

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from tiny_records import jpeg_bytes, raw_record
+from small_records import raw_record
+from tiny_records import jpeg_bytes
 
 from tf_image_segmentation.datasets.decode.images import CheckedSample
 from tf_image_segmentation.errors import DataError
