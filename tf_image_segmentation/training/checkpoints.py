@@ -72,13 +72,16 @@ class Checkpoints:
                 self._checkpoint.restore(str(prefix)).assert_consumed()
             except Exception as error:  # a damaged file raises whatever its damage leads to
                 reason = str(error).splitlines()[0]
+                if isinstance(error, AssertionError):  # of assert_consumed, with all values
+                    reason = "it holds other variables than this model and optimizer have"
                 tqdm.write(f"{prefix}: not usable ({reason})")
                 continue
             return found
         wanted = "no usable checkpoint" if step is None else f"no usable ckpt-{step}"
         raise DataError(
-            f"{self._folder}: {wanted} to resume from; start a new run in another --run-dir, and "
-            "with several workers, one that all of them see"
+            f"{self._folder}: {wanted} to resume from; put back plugin files that have changed "
+            "since the run began, or start a new run in another --run-dir, with several workers "
+            "one that all of them see"
         )
 
     def _numbered(self) -> list[tuple[int, Path]]:
