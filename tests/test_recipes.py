@@ -15,7 +15,7 @@ NAMES = sorted(built_in_recipes())
 
 
 def test_these_recipes_are_built_in():
-    assert NAMES == ["camvid", "isbi_em", "pascal_voc", "shapes"]
+    assert NAMES == ["camvid", "isbi_em", "pascal_voc", "pascal_voc_mobilenet", "shapes"]
 
 
 def test_pascal_voc_is_the_classic_recipe():

@@ -205,7 +205,10 @@ class Network(tf.Module):
             output = self.model(
                 images, self.num_classes, is_training, **self.model_options, **taken
             )
-        return check_output(self.model_name, output, self.num_classes)
+        # What is not registered may be a part of a model, such as a backbone.
+        if self.spec.is_registered:
+            return check_output(self.model_name, output, self.num_classes)
+        return output
 
     def _infer(self, images: tf.Tensor) -> tf.Tensor:
         return self._call_model(images, is_training=False)[0]
