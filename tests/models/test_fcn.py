@@ -248,3 +248,9 @@ def test_network_exports_as_a_saved_model(tmp_path):
     tf.saved_model.save(module, str(tmp_path / "saved"))
     loaded = tf.saved_model.load(str(tmp_path / "saved"))
     np.testing.assert_allclose(loaded.serve(images), network(images), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"width_multiplier": 0}, {"fc_channels": -1}])
+def test_a_network_has_channels(options):
+    with pytest.raises(ValueError, match=r"channels must be above 0, got "):
+        Network(fcn_32s, 3, **options)

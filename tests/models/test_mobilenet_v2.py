@@ -94,6 +94,8 @@ def test_symmetric_padding_is_that_of_pytorch():
 def test_unknown_options_list_the_choices():
     with pytest.raises(ValueError, match=r"output_stride must be 8, 16 or 32, got 4"):
         Network(features, 3, output_stride=4)
+    with pytest.raises(ValueError, match=r"depth_multiplier must be above 0 .* got -1 and 8"):
+        Network(features, 3, depth_multiplier=-1)
     with pytest.raises(ValueError, match=r"unknown variant 'keras'; choose from \['slim', 'torch"):
         Network(features, 3, variant="keras")
 

@@ -128,3 +128,9 @@ def test_batch_normalization_is_frozen_unless_it_is_asked_for():
         changed = [n for n, v in network.variables_by_name.items() if np.any(v != before[n])]
         moving = [n for n in before if "moving" in n]
         assert changed == ([] if freeze else moving)
+
+
+@pytest.mark.parametrize("units", [[1, 1], [1, 1, 1, 0], [1, 1, 1, 1, 1]])
+def test_units_are_those_of_four_blocks(units):
+    with pytest.raises(ValueError, match=r"units must be 4 numbers from 1 on, got \["):
+        Network(resnet_v1_50_16s, 3, width_multiplier=0.125, units=units)

@@ -128,6 +128,11 @@ def mobilenet_v2(
     Raises:
         ValueError: an option is none of its choices.
     """
+    if not depth_multiplier > 0 or divisible_by < 1:
+        raise ValueError(
+            "depth_multiplier must be above 0 and divisible_by at least 1, got "
+            f"{depth_multiplier} and {divisible_by}"
+        )
     if output_stride not in (8, 16, 32):
         raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride}")
     *_, padding, epsilon = choose("variant", variant, VARIANTS)

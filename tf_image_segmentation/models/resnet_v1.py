@@ -101,12 +101,15 @@ def resnet_v1_features(
         of layers by name: ``"resnet_v1_50/block1"``, ``"resnet_v1_50/block1/unit_2/conv3"``, ...
 
     Raises:
-        ValueError: the network is too thin.
+        ValueError: the network is too thin, or ``units`` does not fit four blocks.
     """
     if width_multiplier < _LEAST_WIDTH:
         raise ValueError(
             f"width_multiplier must be at least {_LEAST_WIDTH}, got {width_multiplier}"
         )
+    units = units or _UNITS[name]
+    if len(units) != len(_UNITS[name]) or min(units) < 1:
+        raise ValueError(f"units must be {len(_UNITS[name])} numbers from 1 on, got {list(units)}")
     normalization = {
         "is_training": is_training and not freeze_batch_norm,
         "decay": batch_norm_decay,
@@ -114,7 +117,7 @@ def resnet_v1_features(
         "scale": True,
     }
     root = scaled_width(_ROOT_CHANNELS, width_multiplier)
-    strides = _strides_and_rates(units or _UNITS[name], output_stride)
+    strides = _strides_and_rates(units, output_stride)
     end_points = {}
     with (
         tf.compat.v1.variable_scope(name),

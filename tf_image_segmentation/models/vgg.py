@@ -26,7 +26,13 @@ _BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 
 
 def scaled_width(channels: int, multiplier: float) -> int:
-    """Returns the channels of a layer at a ``width_multiplier``, at least 1."""
+    """Returns the channels of a layer at a ``width_multiplier``, at least 1.
+
+    Raises:
+        ValueError: the product is not above 0.
+    """
+    if not channels * multiplier > 0:
+        raise ValueError(f"channels must be above 0, got {channels} times {multiplier}")
     return max(1, round(channels * multiplier))
 
 
