@@ -1,4 +1,4 @@
-"""Walks the whole road on the embedded dataset: drawing, records, three stages, one table."""
+"""Runs the whole pipeline on a built-in toy dataset: drawing, records, three stages, one table."""
 
 from tf_image_segmentation.cli import command_line, demo
 

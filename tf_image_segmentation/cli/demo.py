@@ -1,4 +1,4 @@
-"""Walks the whole road on the embedded dataset: drawing, records, three stages, one table.
+"""Runs the whole pipeline on a built-in toy dataset: drawing, records, three stages, one table.
 
 The dataset is drawn in the layouts of PASCAL VOC 2012 and Berkeley SBD, so that each command that
 is shown is, but for its paths and recipe, the one for the real data. Run again after an

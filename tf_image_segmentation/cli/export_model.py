@@ -10,7 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_image_segmentation.cli import command_line
-from tf_image_segmentation.cli.options import add_checkpoint_options, chosen_checkpoint
+from tf_image_segmentation.cli.options import (
+    add_check_images,
+    add_checkpoint_options,
+    chosen_checkpoint,
+)
 
 FORMATS = ("saved_model", "tflite", "tflite_int8", "onnx")
 
@@ -29,16 +33,7 @@ def main() -> None:
         help="what to export to; onnx needs pip install 'tf_image_segmentation[onnx]'",
     )
     add("--dataset", help="registered dataset with the class names, if the checkpoint has none")
-    add(
-        "--check-images",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="IMAGE_OR_FOLDER",
-        help="JPEG or PNG images to check on, best of the kind that the network was trained on; "
-        "none takes three photographs that come with scikit-image",
-    )
-    add("--num-check-images", type=int, default=8, help="how many of them, taken evenly")
+    add_check_images(parser, count=8)
     add(
         "--min-equal", type=float, default=99.9, help="least percent of labels equal to the network"
     )

@@ -1,7 +1,7 @@
 """Shows what files of records hold, checks them, and draws a sheet of images with their masks.
 
 PATH is a folder that a conversion made, one record file, or a quoted pattern. With --verify or
---report every record is decoded, and images that are in two splits, colors and sizes are looked at
+--report every record is decoded, and images that are in two splits, colors and sizes are checked
 as well. All that is wrong is told at once, and then the exit code is 1.
 """
 

@@ -81,6 +81,22 @@ def chosen_checkpoint(args: argparse.Namespace) -> str:
     return find_checkpoint(args.checkpoint, getattr(args, "zoo", None))
 
 
+def add_check_images(parser: argparse.ArgumentParser, count: int) -> None:
+    """Adds --check-images, and --num-check-images with ``count`` by default."""
+    parser.add_argument(
+        "--check-images",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="IMAGE_OR_FOLDER",
+        help="JPEG or PNG images to compare predictions on, best of the kind that the network was "
+        "trained on; none takes three photographs that come with scikit-image",
+    )
+    parser.add_argument(
+        "--num-check-images", type=int, default=count, help="how many of them, taken evenly"
+    )
+
+
 def add_prediction_options(parser: argparse.ArgumentParser) -> None:
     """Adds --fit, --scales, --flip, --window, --overlap, --crf and --workers."""
     add = parser.add_argument

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.options import add_check_images
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.training.run_files import read_config, run_of
 from tf_image_segmentation.zoo.shipped import NOT_STATED
@@ -41,16 +42,7 @@ def parse_arguments() -> argparse.Namespace:
         required=True,
         help="gets both files; those that ship lie in tf_image_segmentation/zoo",
     )
-    add(
-        "--check-images",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="IMAGE_OR_FOLDER",
-        help="JPEG or PNG images to compare predictions on, best of the kind that the network was "
-        "trained on; none takes three photographs that come with scikit-image",
-    )
-    add("--num-check-images", type=int, default=16, help="how many of them, taken evenly")
+    add_check_images(parser, count=16)
     add("--min-equal", type=float, default=99.0, help="least percent of equal labels")
     add("--overwrite", action="store_true", help="replace files that are there")
     card = parser.add_argument_group("what the card says")

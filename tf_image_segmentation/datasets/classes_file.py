@@ -1,4 +1,4 @@
-"""Classes in a CSV file: classes.csv of a dataset of one's own, and those of published ones."""
+"""Classes in a CSV file: classes.csv of a custom dataset, and those of published ones."""
 
 from __future__ import annotations
 

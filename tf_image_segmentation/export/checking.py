@@ -34,7 +34,7 @@ class Check:
     Attributes:
         equal_labels: percent of all pixels that have the label that the network gives; for an
             export, the network computed in the same type.
-        max_difference: largest difference of a probability from the network's, likewise.
+        max_difference: largest difference of a probability from the network's.
         as_evaluated: percent of all pixels that have the label that the network gives in the type
             that it was trained and is evaluated in.
         milliseconds: median of the times of the images.
@@ -98,7 +98,7 @@ class Limits:
 
 
 def network_prediction(network: Network) -> Prediction:
-    """Returns the prediction of a network for one image that is looked at whole."""
+    """Returns the prediction of a network for one image, predicted whole."""
 
     def predict(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         height, width = image.shape[:2]

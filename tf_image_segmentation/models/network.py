@@ -51,7 +51,7 @@ class Network(tf.Module):
         spec: what the registry says about the model.
         variables_by_name: every variable by its checkpoint name, always float32.
         class_names: what the classes are, where `from_checkpoint` found it, else None.
-        palette: their colors, RGB in 0..255; likewise.
+        palette: their colors, RGB in 0..255, or None.
     """
 
     def __init__(

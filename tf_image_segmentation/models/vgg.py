@@ -61,7 +61,7 @@ def vgg_16_convolutions(images: tf.Tensor, width_multiplier: float = 1.0) -> dic
 
     Args:
         images: as for `vgg_16`.
-        width_multiplier: likewise.
+        width_multiplier: scales the channels of every layer.
 
     Returns:
         The outputs of all layers by name, in order: ``"vgg_16/conv1/conv1_1"``, ...,

@@ -41,7 +41,7 @@ class Picture(NamedTuple):
         media_type: such as "image/png".
         data: the content of a file of that type.
         width: in pixels.
-        height: likewise.
+        height: in pixels.
     """
 
     media_type: str

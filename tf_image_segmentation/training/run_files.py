@@ -1,6 +1,6 @@
 """Reads the folders of training runs, and says in which settings they differ.
 
-Nothing here loads TensorFlow, so that runs can be looked at in a second while others train.
+Nothing here loads TensorFlow, so that runs can be compared in a second while others train.
 """
 
 from __future__ import annotations

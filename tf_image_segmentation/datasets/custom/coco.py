@@ -1,4 +1,4 @@
-"""A dataset of one's own in the format of COCO: polygons and run lengths in JSON files."""
+"""A custom dataset in the format of COCO: polygons and run lengths in JSON files."""
 
 from __future__ import annotations
 

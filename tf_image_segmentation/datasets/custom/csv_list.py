@@ -1,4 +1,4 @@
-"""A dataset of one's own: pairs of image and mask, a line each in a CSV file."""
+"""A custom dataset: pairs of image and mask, a line each in a CSV file."""
 
 from __future__ import annotations
 

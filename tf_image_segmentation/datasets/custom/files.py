@@ -1,4 +1,4 @@
-"""Files of a dataset of one's own: what reads them, where they lie, and which split they are in."""
+"""Files of a custom dataset: what reads them, where they lie, and which split they are in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dataset of one's own: a folder of images, a folder of masks, and classes.csv."""
+"""A custom dataset: a folder of images, a folder of masks, and classes.csv."""
 
 from __future__ import annotations
 

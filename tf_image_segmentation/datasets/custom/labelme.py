@@ -1,4 +1,4 @@
-"""A dataset of one's own: files of LabelMe."""
+"""A custom dataset: files of LabelMe."""
 
 from __future__ import annotations
 

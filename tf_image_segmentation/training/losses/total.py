@@ -96,7 +96,7 @@ class TotalLoss:
         return tf.reduce_sum(self._pixels(labels, num_classes)[1])
 
     def _pixels(self, labels: tf.Tensor, num_classes: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns int32 labels, 0 where there was none, and float32 weights, 0 likewise."""
+        """Returns int32 labels, and float32 weights; both are 0 where there was no label."""
         if self._class_weights is not None and len(self._class_weights) != num_classes:
             raise ValueError(f"{len(self._class_weights)} class weights for {num_classes} classes")
         labels = check_labels(labels, num_classes, self._ignore_label)
