@@ -22,6 +22,8 @@ def read_requirements() -> dict[str, list[str]]:
 
 
 REQUIREMENTS = read_requirements()
+# What not everybody should get: `make` installs requirements.txt whole.
+REQUIREMENTS["medical"] = ["nibabel>=5,<6"]
 VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "tf_image_segmentation/__init__.py").read_text()
 )

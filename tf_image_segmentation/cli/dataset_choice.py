@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets import Dataset, OpenDataset, dataset_names, get_dataset
 from tf_image_segmentation.datasets.decode.mask_encodings import MASK_ENCODINGS
+from tf_image_segmentation.datasets.stacks import all_pages
 
 
 def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,12 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         "--mask-encoding",
         choices=sorted(MASK_ENCODINGS),
         help="how masks store classes; None is as the dataset says",
+    )
+    add(
+        "--pages",
+        choices=("all",),
+        help="take each page, frame or slice of a stack (TIFF, GIF, WebP, NIfTI) as an image of "
+        "its own, such as scan_0003; None refuses stacks",
     )
 
 
@@ -44,6 +51,8 @@ def chosen_dataset(arguments: argparse.Namespace) -> tuple[Dataset, OpenDataset]
         info = replace(info, name=arguments.dataset_name)
     if arguments.mask_encoding is not None:
         info = replace(info, mask_encoding=arguments.mask_encoding)
+    if arguments.pages == "all":
+        splits = all_pages(splits)
     return dataset, OpenDataset(info, splits)
 
 

@@ -135,11 +135,11 @@ def list_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder; check the dataset's root")
-    wanted = {suffix.lower() for suffix in suffixes}
+    wanted = tuple(suffix.lower() for suffix in suffixes)
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in wanted and not path.name.startswith(".") and path.is_file()
+        if path.name.lower().endswith(wanted) and not path.name.startswith(".") and path.is_file()
     )
 
 

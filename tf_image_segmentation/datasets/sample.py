@@ -27,8 +27,8 @@ class Sample:
         image_id: unique within the dataset; becomes ``image/filename`` in the records.
         image: path of the image file, JPEG or PNG unless ``read_image`` reads it.
         mask: path of the mask file.
-        read_image: reads an image of another format into a uint8 or uint16 array, [height, width]
-            or [height, width, 3] RGB; None reads a JPEG or PNG.
+        read_image: reads an image of another format into a uint8, uint16, int16 or float32 array,
+            [height, width] or [height, width, 3] RGB; None reads a JPEG or PNG.
         read_mask: reads a mask file that is not a PNG into an integer array [height, width], or
             [height, width, 3] RGB; None reads a PNG.
         extra_files: further files that the readers open.

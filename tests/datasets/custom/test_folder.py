@@ -157,10 +157,10 @@ def test_folders_may_be_links_but_files_may_not_lead_out(in_subfolders, tmp_path
 
 
 def test_what_would_not_be_read_is_said(in_subfolders):
-    (in_subfolders / "images/train/new.webp").touch()
-    with pytest.raises(DataError, match=r"train/new\.webp: only files of the types \.jpg"):
+    (in_subfolders / "images/train/new.heic").touch()
+    with pytest.raises(DataError, match=r"train/new\.heic: only files of the types \.jpg"):
         FOLDER.open(in_subfolders)
-    (in_subfolders / "images/train/new.webp").unlink()
+    (in_subfolders / "images/train/new.heic").unlink()
     (in_subfolders / "images/val/berlin").mkdir()
     with pytest.raises(DataError, match=r"val/berlin: only files .* one level of subfolders"):
         FOLDER.open(in_subfolders)

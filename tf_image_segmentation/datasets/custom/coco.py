@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tf_image_segmentation.datasets.custom.coco_file import CocoFile, read_coco
 from tf_image_segmentation.datasets.custom.coco_masks import (
@@ -19,6 +19,7 @@ from tf_image_segmentation.datasets.custom.files import (
     resolve_named,
     warn_of_unnamed,
 )
+from tf_image_segmentation.datasets.decode.pages import bare_name
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import list_files
 from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
@@ -89,7 +90,7 @@ def _samples(folder: Path, path: Path, file: CocoFile) -> list[Sample]:
     found = []
     for image in file.images:
         place = resolve_named(folder, image.file_name, str(path))
-        image_id = str(PurePosixPath(place.relative_to(folder)).with_suffix(""))
+        image_id = bare_name(place.relative_to(folder).as_posix())
         read_mask = partial(read_regions, image=image, regions=file.regions[image.id], ids=ids)
         found.append(Sample(image_id, place, path, image_reader(place), read_mask))
     return found

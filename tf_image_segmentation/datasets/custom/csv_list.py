@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tf_image_segmentation.datasets.classes_file import CLASSES_FILE, read_classes
 from tf_image_segmentation.datasets.csv_tables import Row, read_table
@@ -13,6 +13,7 @@ from tf_image_segmentation.datasets.custom.files import (
     resolve_named,
     sample_of_files,
 )
+from tf_image_segmentation.datasets.decode.pages import bare_name
 from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
@@ -81,8 +82,7 @@ def _sample(path: Path, row: Row) -> Sample:
     )
     if image == mask:
         raise DataError(f"{path}: line {row.line} names the same file as image and mask")
-    relative = PurePosixPath(image.relative_to(path.parent))
-    image_id = row.fields.get("id") or str(relative.with_suffix(""))
+    image_id = row.fields.get("id") or bare_name(image.relative_to(path.parent).as_posix())
     return sample_of_files(image_id, image, mask)
 
 

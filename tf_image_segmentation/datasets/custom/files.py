@@ -7,7 +7,14 @@ import os.path
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 
-from tf_image_segmentation.datasets.decode.other_formats import read_bmp, read_gif, read_tiff
+from tf_image_segmentation.datasets.decode.nifti import read_nifti, read_nifti_mask
+from tf_image_segmentation.datasets.decode.other_formats import (
+    read_bmp,
+    read_gif,
+    read_tiff,
+    read_webp,
+)
+from tf_image_segmentation.datasets.decode.pages import IMAGE_ENDINGS, bare_name, ending_of
 from tf_image_segmentation.datasets.lists import (
     check_disjoint,
     differing_in_case,
@@ -23,10 +30,15 @@ _OTHER_FORMATS: Mapping[str, Reader] = {
     ".tiff": read_tiff,
     ".bmp": read_bmp,
     ".gif": read_gif,
+    ".webp": read_webp,
+    ".ome.tif": read_tiff,
+    ".ome.tiff": read_tiff,
+    ".nii": read_nifti,
+    ".nii.gz": read_nifti,
 }
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif")
-MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg")
+IMAGE_SUFFIXES = IMAGE_ENDINGS
+MASK_SUFFIXES = tuple(ending for ending in IMAGE_ENDINGS if ending != ".webp")
 DEFAULT_SPLIT = "train"
 _LISTS = ("train", "val", "test")
 _LOG = logging.getLogger(__name__)
@@ -37,7 +49,7 @@ Files = dict[str, tuple[Path | None, ...]]
 
 def image_reader(path: Path) -> Reader | None:
     """Returns what reads an image, None for a JPEG or PNG."""
-    return _OTHER_FORMATS.get(path.suffix.lower())
+    return _OTHER_FORMATS.get(ending_of(path.name))
 
 
 def sample_of_files(image_id: str, image: Path, mask: Path) -> Sample:
@@ -45,7 +57,9 @@ def sample_of_files(image_id: str, image: Path, mask: Path) -> Sample:
 
     JPEG masks are read with the mask encoding "threshold_128" only.
     """
-    read_mask = _OTHER_FORMATS.get(mask.suffix.lower())
+    read_mask = image_reader(mask)
+    if read_mask is read_nifti:
+        read_mask = read_nifti_mask
     return Sample(image_id, image, mask, image_reader(image), read_mask)
 
 
@@ -185,12 +199,13 @@ def _files(folders: Mapping[Path, Collection[str]]) -> Files:
 def _by_stem(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for path in list_files(folder, suffixes) if folder.is_dir() else []:
-        if path.stem in files:
+        name = bare_name(path.name)
+        if name in files:
             raise DataError(
-                f"{folder}: holds {files[path.stem].name} and {path.name}, whose names differ in "
+                f"{folder}: holds {files[name].name} and {path.name}, whose names differ in "
                 "the extension alone; keep one"
             )
-        files[path.stem] = resolve_inside(folder, path.name)
+        files[name] = resolve_inside(folder, path.name)
     return files
 
 
@@ -198,9 +213,8 @@ def _listed(path: Path, files: Files, suffixes: Collection[str], num_folders: in
     """Returns the files of the ids in a list, which may be written with an extension."""
     chosen: Files = {}
     for entry in read_ids(path):
-        name = Path(entry)
-        bare = name.suffix.lower() in suffixes and entry not in files
-        image_id = str(name.with_suffix("")) if bare else entry
+        named_whole = entry.lower().endswith(tuple(suffixes)) and entry not in files
+        image_id = bare_name(entry) if named_whole else entry
         if image_id in chosen:
             raise DataError(f"{path}: lists {image_id!r} twice; list each image once")
         chosen[image_id] = files.get(image_id, (None,) * num_folders)

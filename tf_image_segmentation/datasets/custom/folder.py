@@ -29,8 +29,8 @@ SOURCE = Source(
     citation="none",
     layout="""\
 classes.csv                columns name and, if wanted, id and color
-images/[<split>/]<name>    .jpg, .png, .tif, .bmp, .gif
-masks/[<split>/]<name>     .png, .tif, .bmp, .gif; .jpg with --mask-encoding threshold_128
+images/[<split>/]<name>    .jpg, .png, .tif, .bmp, .gif, .webp, .nii.gz
+masks/[<split>/]<name>     .png, .tif, .bmp, .gif, .nii.gz; .jpg with --mask-encoding threshold_128
 {train,val,test}.txt       a name a line, where there are no subfolders; may be absent""",
     how_to_get="Put images and masks of the same names into two folders.",
 )
@@ -100,7 +100,7 @@ def _check_strays(folder: Path, suffixes: Collection[str], splits: Collection[st
         for place in (folder, *subfolders)
         for path in place.iterdir()
         if path.name[:1] != "." and path.name.lower() not in _LITTER and path not in subfolders
-        if path.is_dir() or path.suffix.lower() not in suffixes
+        if path.is_dir() or not path.name.lower().endswith(tuple(suffixes))
     )
     empty = [path for path in strays if path.is_dir() and path.parent == folder]
     if empty and not any(empty[0].iterdir()):

@@ -62,10 +62,16 @@ GRAY, RGB, GRAY_ALPHA, RGBA = 0, 2, 4, 6
 """Color types of the PNG specification, section 11.2.1."""
 
 
-def read_bytes(path: Path) -> bytes:
-    """Returns the content of a file, or raises a `DataError` if it cannot be read or is empty."""
+def read_bytes(path: Path, most: int = -1) -> bytes:
+    """Returns the content of a file, or raises a `DataError` if it cannot be read or is empty.
+
+    Args:
+        path: the file.
+        most: so many bytes at most; -1 for all.
+    """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(most)
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror or error}); check that the file exists "
@@ -139,6 +145,14 @@ def check_pixels(what: str, height: int, width: int, max_pixels: int) -> None:
             f"{what} has {height} x {width} pixels (height x width), more than the limit of "
             f"{max_pixels}; raise max_pixels (--max-pixels) if the file can be trusted"
         )
+
+
+def several_pictures(path: Path, count: int) -> DataError:
+    """Returns the error about a file of several pictures of which none is chosen."""
+    return DataError(
+        f"{path}: holds {count} pictures, and which of them is meant is not known; --pages all "
+        "takes each as an image of its own, or save the wanted one as a file"
+    )
 
 
 def load(path: Path, data: bytes, image: ImageFile.ImageFile) -> ImageFile.ImageFile:

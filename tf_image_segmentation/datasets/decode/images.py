@@ -12,6 +12,7 @@ from PIL import Image, ImageFile
 from tf_image_segmentation.datasets.decode import decoding
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.decode.masks import read_class_ids
+from tf_image_segmentation.datasets.decode.pages import reader_of
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.sample import Reader, Sample
 from tf_image_segmentation.errors import DataError
@@ -105,9 +106,9 @@ def read_image(
     Args:
         path: the image file.
         max_pixels: largest height * width; checked on the header, before any pixel is decoded.
-        intensity_range: ``(low, high)``, the values of a 16-bit image that become 0 and 255;
-            between them the scale is linear, beyond them it is clipped. None refuses such images.
-            8-bit images are left as they are.
+        intensity_range: ``(low, high)``, the values of a 16-bit or float image that become 0 and
+            255; between them the scale is linear, beyond them it is clipped. None refuses such
+            images. 8-bit images are left as they are.
         reader: reads a file of another format, see `Sample.read_image`.
 
     Raises:
@@ -134,8 +135,15 @@ def decode_image(
     *,
     max_pixels: int = MAX_PIXELS,
     intensity_range: tuple[float, float] | None = None,
+    page: int | None = None,
 ) -> np.ndarray:
     """Decodes an image for prediction, with the checks and conversions of `read_image`.
+
+    Args:
+        path: an image of any format that `reader_of` knows.
+        max_pixels: see `read_image`.
+        intensity_range: see `read_image`.
+        page: which of several pictures, from 0; None for the only one.
 
     Returns:
         uint8 [height, width, 3], RGB, upright.
@@ -143,8 +151,12 @@ def decode_image(
     Raises:
         DataError: as `read_image`.
     """
-    pixels, _, _ = _decode(Path(path), max_pixels, intensity_range)
-    return np.array(pixels)
+    path = Path(path)
+    reader = reader_of(path, page)
+    if reader is None:
+        return np.array(_decode(path, max_pixels, intensity_range)[0])
+    values = _checked(path, reader(path, max_pixels=max_pixels))
+    return np.array(_rgb(path, values, intensity_range))
 
 
 def _decode(
@@ -187,8 +199,11 @@ def _check_range(path: Path, intensity_range: tuple[float, float] | None) -> tup
 def _rgb(
     path: Path, values: np.ndarray, intensity_range: tuple[float, float] | None
 ) -> Image.Image:
-    """Returns uint8 or uint16 values as an RGB image, 16 bits mapped as `read_image` documents."""
-    if values.dtype == np.uint16:
+    """Returns values as an RGB image, all but uint8 mapped as `read_image` documents.
+
+    A single channel is repeated: red, green and blue are the gray value.
+    """
+    if values.dtype != np.uint8:
         low, high = _check_range(path, intensity_range)
         scaled = (values.astype(np.float32) - low) * (255 / (high - low))
         values = np.rint(scaled).clip(0, 255).astype(np.uint8)
@@ -198,10 +213,11 @@ def _rgb(
 def _checked(path: Path, values: np.ndarray) -> np.ndarray:
     """Refuses what a reader may not return."""
     fits = values.ndim == 2 or (values.ndim == 3 and values.shape[2] == 3)
-    if values.dtype not in (np.uint8, np.uint16) or not fits or not values.size:
+    kinds = (np.uint8, np.uint16, np.int16, np.float32)
+    if values.dtype not in kinds or not fits or not values.size:
         raise DataError(
             f"{path}: holds {values.dtype} values of shape {list(values.shape)}; images must be "
-            "8 or 16 bits, [height, width] or [height, width, 3]"
+            "8 or 16 bits or float32, [height, width] or [height, width, 3]"
         )
     return np.ascontiguousarray(values)
 
