@@ -55,7 +55,7 @@ def test_the_end_of_a_conversion_says_which_classes_were_found(
 ) -> None:
     (rooms / "classes.csv").write_text("name,id\nwall,0\nwindow,255\ndoor,7\nvoid,9\n")
     for folder in ("images", "masks"):
-        (rooms / folder / "val").rename(rooms / folder / "validation")
+        (rooms / folder / "val").rename(rooms / folder / "holdout")
     void = np.where(INSIDE == 0, np.uint8(9), np.uint8(255))
     Image.fromarray(void).save(rooms / "masks/train/0.png")
     options = ["--root", rooms, "--output-dir", tmp_path / "out", "--workers", 1]
@@ -64,8 +64,7 @@ def test_the_end_of_a_conversion_says_which_classes_were_found(
     classes = "wall 33.3%, window 50.0%, ignored 16.7%; nowhere: door"
     assert f"dataset 'rooms', 3 classes: {classes}\n" in result.stdout
     assert (
-        "there is no val (only train, validation); without val it does not validate"
-        in result.stdout
+        "there is no val (only holdout, train); without val it does not validate" in result.stdout
     )
 
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.datasets import Dataset, OpenDataset, dataset_names, get_dataset
+from tf_image_segmentation.datasets.decode.mask_alpha import TRANSPARENT
 from tf_image_segmentation.datasets.decode.mask_encodings import MASK_ENCODINGS
+from tf_image_segmentation.datasets.detection import AUTO, Detection, detect_one
+from tf_image_segmentation.datasets.registry import LayoutOption
+from tf_image_segmentation.datasets.split_names import renamed
 from tf_image_segmentation.datasets.stacks import all_pages
 
 
 def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options that `chosen_dataset` reads."""
     add = parser.add_argument
-    add("name", metavar="NAME", help="dataset, one of: " + ", ".join(dataset_names()))
+    names = ", ".join(dataset_names())
+    add("name", metavar="NAME", help=f"{AUTO}, which finds the layout, or a dataset: {names}")
     add("--root", type=Path, required=True, help="folder of the dataset; for csv also the CSV file")
     add(
         "--dataset-name",
@@ -32,28 +40,75 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         help="take each page, frame or slice of a stack (TIFF, GIF, WebP, NIfTI) as an image of "
         "its own, such as scan_0003; None refuses stacks",
     )
+    meanings = ", ".join(f"{name} ({what})" for name, what in TRANSPARENT.items())
+    add(
+        "--transparent",
+        choices=list(TRANSPARENT),
+        help=f"what transparent pixels of masks are: {meanings}; None refuses those that keep a "
+        "color",
+    )
+    add(
+        "--rename-split",
+        nargs="+",
+        default=[],
+        metavar="OLD=NEW",
+        help="other names for splits; training looks for train and val",
+    )
+    for option in _layout_options():
+        flag = f"--{option.name.replace('_', '-')}"
+        add(flag, choices=option.choices, help=f"{option.help} ({_takers(option)})")
+
+
+def _layout_options() -> Iterator[LayoutOption]:
+    known = {o.name: o for name in dataset_names() for o in get_dataset(name).options}
+    yield from known.values()
+
+
+def _takers(option: LayoutOption) -> str:
+    takers = [
+        name
+        for name in dataset_names()
+        if option.name in {each.name for each in get_dataset(name).options}
+    ]
+    return f"for {', '.join(takers)}"
 
 
 def chosen_dataset(arguments: argparse.Namespace) -> tuple[Dataset, OpenDataset]:
     """Returns the dataset, and what it is below its root.
 
-    One's own data is described without sizes of splits, because those that were found are no
-    published ones to compare with.
+    "auto" is replaced in the arguments by what is found, and said. One's own data is described
+    without sizes of splits, because those that were found are no published ones to compare with.
 
     Raises:
         DataError: there is no such dataset, or its root is not as it must be.
     """
+    if arguments.name == AUTO:
+        detection = detect_one(arguments.root)
+        arguments.name, arguments.root = detection.name, detection.root
+        print(_found(detection), flush=True)
     dataset = get_dataset(arguments.name)
-    info, splits = dataset.open(arguments.root)
+    given = {option.name: getattr(arguments, option.name) for option in _layout_options()}
+    options = {name: value for name, value in given.items() if value is not None}
+    info, splits = dataset.open(arguments.root, **options)
     if dataset.fixed_info is None:
         info = replace(info, splits={}, name=_name_of_root(arguments.root, dataset.name))
+    if arguments.rename_split:
+        info = replace(info, splits={})
+        splits = renamed(splits, arguments.rename_split)
     if arguments.dataset_name:
         info = replace(info, name=arguments.dataset_name)
     if arguments.mask_encoding is not None:
         info = replace(info, mask_encoding=arguments.mask_encoding)
     if arguments.pages == "all":
         splits = all_pages(splits)
-    return dataset, OpenDataset(info, splits)
+    return dataset, OpenDataset(replace(info, transparent=arguments.transparent), splits)
+
+
+def _found(detection: Detection) -> str:
+    name, root, reason = detection
+    words = [name, "--root", str(root), "--output-dir", f"{root.resolve().name}_records"]
+    command = f"{command_line.typed('convert_dataset')} {shlex.join(words)}"
+    return f"layout: {name}, because {reason}\ncommand: {command}"
 
 
 def _name_of_root(root: Path, layout: str) -> str:

@@ -28,6 +28,7 @@ class _Fields(msgspec.Struct):
     label_map: tuple[tuple[int, int], ...] = ()
     void_colors: tuple[Color, ...] | None = None
     void_colours: tuple[Color, ...] | None = None  # as version 0.1 spelled it
+    transparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class DatasetInfo:
         label_map: for the encoding ``"label_map"``, the class id or the ignore label of each value
             that the mask files may hold; empty for the others.
         void_colors: for the encoding ``"rgb"`` with an ignore label, the colors that mean it.
+        transparent: what pixels of alpha 0 in masks are: ``"background"`` (class 0), ``"ignore"``,
+            or ``"color"``, what their color says; None refuses them unless that is background, too.
     """
 
     name: str
@@ -54,6 +57,7 @@ class DatasetInfo:
     mask_encoding: str = "index"
     label_map: Mapping[int, int] = field(default_factory=dict)
     void_colors: tuple[Color, ...] = VOID_COLORS
+    transparent: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.class_names) != len(self.palette):
@@ -99,6 +103,7 @@ class DatasetInfo:
                 if self.void_colors != VOID_COLORS
                 else {}
             ),
+            **({"transparent": self.transparent} if self.transparent else {}),
         }
 
     @classmethod
@@ -119,4 +124,5 @@ class DatasetInfo:
             mask_encoding=file.mask_encoding,
             label_map=dict(file.label_map),
             void_colors=VOID_COLORS if void_colors is None else void_colors,
+            transparent=file.transparent,
         )

@@ -6,13 +6,14 @@ Nothing here imports TensorFlow, so that worker processes of a conversion start 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
+from tf_image_segmentation.datasets.split_names import usual_names
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import Registry, choose
 
@@ -51,6 +52,20 @@ class Splits(Mapping[str, Sequence[Sample]]):
         return len(self._listed)
 
 
+class LayoutOption(NamedTuple):
+    """An option of a layout: an argument of its function, and an option of the command line.
+
+    Attributes:
+        name: of the keyword argument; ``--mask-suffix`` for ``mask_suffix``.
+        help: what it means.
+        choices: what it may be, None for any text.
+    """
+
+    name: str
+    help: str
+    choices: tuple[str, ...] | None = None
+
+
 class OpenDataset(NamedTuple):
     """A dataset below some root.
 
@@ -63,7 +78,12 @@ class OpenDataset(NamedTuple):
     splits: Mapping[str, Sequence[Sample]]
 
 
-OpenFunction = Callable[[Path], OpenDataset]
+OpenFunction = Callable[..., OpenDataset]
+DetectFunction = Callable[[Path], str | None]
+"""Says by what a root is known to have a layout, such as "it has labelmap.txt"; None if it has not.
+
+Looks at names of files and at the first bytes of few, and raises no `DataError`.
+"""
 
 
 @dataclass(frozen=True)
@@ -75,21 +95,33 @@ class Dataset:
         source: where it comes from.
         open_root: what `open` calls.
         fixed_info: the description, where it is the same for every root.
+        detect: says whether a root has this layout, None where that is not known.
+        options: what `open` takes.
     """
 
     name: str
     source: Source
     open_root: OpenFunction
     fixed_info: DatasetInfo | None = None
+    detect: DetectFunction | None = None
+    options: tuple[LayoutOption, ...] = ()
 
-    def open(self, root: str | Path) -> OpenDataset:
+    def open(self, root: str | Path, **options: str) -> OpenDataset:
         """Returns the description and the samples by split of the dataset below ``root``.
 
+        Args:
+            root: a folder; a file for some.
+            **options: by the names in `options`.
+
         Raises:
-            DataError: there is no such dataset. What is wrong with one split only may be raised
-                when that split is looked up.
+            DataError: there is no such dataset, or it takes no such option. What is wrong with one
+                split only may be raised when that split is looked up.
         """
-        return self.open_root(Path(root))
+        known = {option.name for option in self.options}
+        if strange := sorted(options.keys() - known):
+            listed = ", ".join(f"--{name.replace('_', '-')}" for name in strange)
+            raise DataError(f"{listed}: is no option of the dataset {self.name!r}; leave it out")
+        return self.open_root(Path(root), **options)
 
     @property
     def info(self) -> DatasetInfo:
@@ -108,7 +140,7 @@ DATASETS: Registry[Dataset] = Registry(
 
 
 def register_dataset(
-    info: DatasetInfo, source: Source
+    info: DatasetInfo, source: Source, *, detect: DetectFunction | None = None
 ) -> Callable[[SamplesFunction], SamplesFunction]:
     """Registers the decorated ``samples(root, split)`` function under ``info.name``.
 
@@ -118,6 +150,7 @@ def register_dataset(
     Args:
         info: the description.
         source: where the dataset comes from.
+        detect: see `Dataset`.
 
     Raises:
         DataError: another module has registered a dataset of that name.
@@ -127,32 +160,42 @@ def register_dataset(
         def open_root(root: Path) -> OpenDataset:
             return OpenDataset(info, Splits(info.splits, lambda split: samples(root, split)))
 
-        return Dataset(info.name, source, open_root, info)
+        return Dataset(info.name, source, open_root, info, detect)
 
     return DATASETS.register(name=info.name, make=dataset)
 
 
-def register_layout(name: str, source: Source) -> Callable[[F], F]:
-    """Registers the decorated ``open(root)`` function, for classes that are found below the root.
+def register_layout(
+    name: str,
+    source: Source,
+    *,
+    detect: DetectFunction | None = None,
+    options: tuple[LayoutOption, ...] = (),
+) -> Callable[[F], F]:
+    """Registers the decorated ``open(root, **options)``, for classes found below the root.
 
     The function returns ``(info, splits)``: the description with the number of samples of each
     split, and a mapping from the name of each split to its samples. It reads each file of
-    annotations once.
+    annotations once. A split called "valid" or alike becomes "val".
 
     Args:
         name: registry name.
         source: where such datasets come from.
+        detect: see `Dataset`.
+        options: keyword arguments of the function that the command line offers.
 
     Raises:
         DataError: another module has registered a dataset of that name.
     """
 
     def dataset(open_root: Callable[..., Any]) -> Dataset:
-        def open_found(root: Path) -> OpenDataset:
-            info, splits = open_root(root)
-            return OpenDataset(info, Splits(splits, splits.__getitem__))
+        def open_found(root: Path, **options: str) -> OpenDataset:
+            info, found = open_root(root, **options)
+            splits = usual_names(found)
+            sizes = usual_names(info.splits)
+            return OpenDataset(replace(info, splits=sizes), Splits(splits, splits.__getitem__))
 
-        return Dataset(name, source, open_found)
+        return Dataset(name, source, open_found, detect=detect, options=options)
 
     return DATASETS.register(name=name, make=dataset)
 

@@ -174,7 +174,7 @@ def test_what_lists_leave_out_is_logged(flat, caplog):
     assert "2 files are in none of the lists train.txt and are left out: b, c" in caplog.text
     (flat / "Validation.TXT").write_text("b\nc\n")
     caplog.clear()
-    assert FOLDER.open(flat).info.splits == {"Validation": 2, "train": 1}
+    assert FOLDER.open(flat).info.splits == {"val": 2, "train": 1}
     assert not caplog.text
 
 

@@ -212,7 +212,7 @@ def test_images_may_lie_anywhere_below_the_root(tmp_path):
     write(tmp_path / "train", "a", [], imagePath="../photos/a.png")
     (sample,) = LABELME.open(tmp_path).splits["train"]
     assert sample.image == tmp_path / "photos/a.png"
-    write(tmp_path / "train", "b", [], imagePath="../photos/../../b.png")
+    write(tmp_path / "train", "b", [], imagePath="../photos/../../c.png")
     with pytest.raises(DataError, match=r"b\.json: imagePath: .*would leave the folder"):
         LABELME.open(tmp_path)
 

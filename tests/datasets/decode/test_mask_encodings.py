@@ -145,7 +145,7 @@ def test_all_void_mask_is_kept(make_info, num_classes):
 
 # fault 11
 def test_rgb_mask_suggests_a_color_map(write_png, make_info):
-    path = write_png(np.ones((2, 2, 3), int), 8, 2)
+    path = write_png(np.arange(12).reshape(2, 2, 3), 8, 2)
     with pytest.raises(DataError, match=r"mask\.png: is an RGB mask.*palette.*mask_encoding='rgb'"):
         read_class_ids(Sample("a", path, path), make_info())
 
@@ -211,12 +211,12 @@ def test_data_sets_that_do_not_fit_8_bits_are_refused(make_info):
 # fault 28
 def test_unknown_encoding_lists_the_choices(make_info):
     with pytest.raises(
-        DataError, match=r"unknown mask encoding 'indices'; .*'binary_255', 'index'"
+        DataError, match=r"unknown mask encoding 'indices'; .*'binary_255', 'gray_levels', 'index'"
     ):
         class_ids(np.zeros((2, 2), int), make_info(mask_encoding="indices"), PATH)
 
 
-@pytest.mark.parametrize("shape", [(4,), (2, 2, 2), (2, 2, 3, 1)])
+@pytest.mark.parametrize("shape", [(4,), (2, 2, 2), (2, 2, 5), (2, 2, 3, 1)])
 def test_odd_shapes_are_refused(make_info, shape):
     with pytest.raises(DataError, match=r"mask has shape .*must be \[height, width\]"):
         class_ids(np.zeros(shape, int), make_info(), PATH)
@@ -252,10 +252,38 @@ def test_gray_is_cut_at_128(make_info):
     assert not class_ids(np.zeros((2, 2), np.uint8), info, PATH).any()
 
 
-@pytest.mark.parametrize("encoding", ["threshold_128", "binary_255"])
+@pytest.mark.parametrize("encoding", ["threshold_128", "binary_255", "index_with_void"])
 def test_gray_may_be_stored_as_rgb_but_colors_are_refused(make_info, encoding):
     gray = np.repeat(np.array([[[0], [255]]], np.uint8), 3, axis=2)
-    np.testing.assert_array_equal(class_ids(gray, make_info(2, encoding), PATH), [[0, 1]])
+    one = 255 if encoding == "index_with_void" else 1
+    np.testing.assert_array_equal(class_ids(gray, make_info(2, encoding), PATH), [[0, one]])
     gray[0, 0, 1] = 9
     with pytest.raises(DataError, match="is an RGB mask"):
         class_ids(gray, make_info(2, encoding), PATH)
+
+
+def test_gray_levels_at_even_distances(make_info):
+    for count, levels in [(4, [0, 85, 170, 255]), (3, [0, 128, 255]), (3, [0, 127, 255])]:
+        stored = np.array([levels], np.uint8)
+        ids = class_ids(stored, make_info(count, "gray_levels"), PATH)
+        np.testing.assert_array_equal(ids, [range(count)])
+    for strange in (84, 86, 300, -85):
+        with pytest.raises(DataError, match=rf"{strange} \(1 pixel\)"):
+            class_ids(np.array([[0, strange]]), make_info(4, "gray_levels"), PATH)
+    with pytest.raises(DataError, match=r"170 \(1 pixel\); .* set mask_encoding='gray_levels'"):
+        class_ids(np.array([[0, 85, 170, 255]]), make_info(4), PATH)
+    with pytest.raises(DataError, match="give each class its value"):
+        class_ids(np.array([[0, 50, 100, 255]]), make_info(4), PATH)
+    with pytest.raises(DataError, match="needs 2 to 86 classes"):
+        class_ids(np.array([[0]]), make_info(87, "gray_levels"), PATH)
+
+
+def test_colors_or_ids(make_info):
+    info = make_info(3, "rgb_or_index")
+    colors = np.array([[(0, 10, 20), (2, 12, 22)]], np.uint8)
+    np.testing.assert_array_equal(class_ids(colors, info, PATH), [[0, 2]])
+    np.testing.assert_array_equal(class_ids(np.array([[2, 255]]), info, PATH), [[2, 255]])
+    equal = np.array([[(1, 1, 1), (2, 2, 2)]], np.uint8)
+    np.testing.assert_array_equal(class_ids(equal, info, PATH), [[1, 2]])
+    with pytest.raises(DataError, match=re.escape("(1, 2, 3) (1 pixel)")):
+        class_ids(np.array([[(0, 10, 20), (1, 2, 3)]], np.uint8), info, PATH)

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tf_image_segmentation.datasets import Sample
-from tf_image_segmentation.datasets.decode.masks import read_class_ids, read_mask
+from tf_image_segmentation.datasets import DatasetInfo, Sample
+from tf_image_segmentation.datasets.decode.masks import read_class_ids, read_mask, read_mask_colors
 from tf_image_segmentation.errors import DataError
 
 
@@ -38,10 +40,60 @@ def test_16_bit_values_are_read_whole(write_png):
 
 
 def test_rgb_and_rgba_masks_give_colors(write_png):
-    colors = np.random.default_rng(0).integers(0, 256, (4, 5, 4))
+    colors = np.random.default_rng(0).integers(1, 256, (4, 5, 4))
     for color_type, channels in ((2, 3), (6, 4)):
         mask = read_mask(write_png(colors[..., :channels], 8, color_type))
         np.testing.assert_array_equal(mask, colors[..., :3])
+    colors[0, 0, 3] = 0
+    np.testing.assert_array_equal(read_mask(write_png(colors, 8, 6)), colors)
+
+
+def test_gray_with_alpha_gives_ids_where_nothing_is_transparent(write_png, make_info):
+    ids = np.array([[0, 1], [2, 1]])
+    path = write_png(np.dstack([ids, np.full((2, 2), 200)]), 8, 4)
+    np.testing.assert_array_equal(read_class_ids(Sample("a", path, path), make_info()), ids)
+
+
+def test_a_palette_gives_its_colors_where_these_are_declared(save):
+    colors = ((0, 0, 0), (255, 0, 0), (0, 255, 0))
+    image = Image.fromarray(np.array([[0, 1, 2]], np.uint8)).convert("P")
+    image.putpalette([0, 0, 0, 0, 255, 0, 255, 0, 0])
+    path = save("mask.png", image)
+    info = DatasetInfo("toy", ("a", "b", "c"), colors, mask_encoding="rgb")
+    np.testing.assert_array_equal(read_class_ids(Sample("a", path, path), info), [[0, 2, 1]])
+    assert read_mask_colors(path, colors=colors).shape == (1, 3, 3)
+    np.testing.assert_array_equal(read_mask_colors(path, colors=colors[:2]), [[0, 1, 2]])
+
+
+# fault 73
+@pytest.mark.parametrize("encoding", ["rgb", "index", "rgb_or_index"])
+def test_transparent_pixels_that_keep_a_color_need_an_option(write_png, encoding):
+    colors = ((0, 0, 0), (255, 0, 0), (0, 255, 0))
+    info = DatasetInfo("toy", ("a", "b", "c"), colors, mask_encoding=encoding)
+    pixels = np.zeros((2, 2, 4), int)
+    pixels[..., :3] = np.array([[[0], [1]], [[1], [2]]]) if encoding == "index" else (255, 0, 0)
+    pixels[0, :, 3] = 128  # seen, if faintly
+    sample = Sample("a", Path(), write_png(pixels, 8, 6))
+    with pytest.raises(DataError, match=r"2 of 4 pixels are transparent and .*--transparent backg"):
+        read_class_ids(sample, info)
+    first, rest = ([0, 1], [1, 2]) if encoding == "index" else ([1, 1], [1, 1])
+    for meaning, second in {"background": [0, 0], "ignore": [255, 255], "color": rest}.items():
+        ids = read_class_ids(sample, replace(info, transparent=meaning))
+        np.testing.assert_array_equal(ids, [first, second])
+    with pytest.raises(DataError, match="no ignore label; choose --transparent background"):
+        read_class_ids(sample, replace(info, transparent="ignore", ignore_label=None))
+    with pytest.raises(DataError, match="unknown meaning of transparent pixels 'x'"):
+        read_class_ids(sample, replace(info, transparent="x"))
+
+
+# fault 73
+def test_transparent_pixels_in_the_color_of_the_background_are_background(write_png):
+    pixels = np.array([[(0, 0, 0, 0), (255, 0, 0, 255), (0, 0, 0, 0)]])
+    info = DatasetInfo("toy", ("a", "b"), ((0, 0, 0), (255, 0, 0)), mask_encoding="rgb")
+    sample = Sample("a", Path(), write_png(pixels, 8, 6))
+    np.testing.assert_array_equal(read_class_ids(sample, info), [[0, 1, 0]])
+    assert DatasetInfo.from_json(replace(info, transparent="color").to_json()).transparent
+    assert "transparent" not in info.to_json()
 
 
 # fault 13
@@ -63,8 +115,7 @@ def test_other_formats_are_refused(save, pixels, kind):
 @pytest.mark.parametrize(
     "bit_depth,color_type,channels,said",
     [
-        (8, 4, 2, "gray with alpha; save it as a single-channel"),
-        (16, 4, 2, "gray with alpha"),
+        (16, 4, 2, "16-bit colors"),
         (16, 2, 3, "16-bit colors"),
         (16, 6, 4, "16-bit colors"),
     ],

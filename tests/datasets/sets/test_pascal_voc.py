@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tf_image_segmentation.datasets import get_dataset
+from tf_image_segmentation.datasets.lists import check_ids
 from tf_image_segmentation.datasets.sets.pascal_voc import INFO, samples
 from tf_image_segmentation.errors import DataError
 
@@ -50,9 +51,39 @@ def test_wrong_root_is_said(tmp_path):
 
 
 # fault 22
-def test_an_id_in_both_lists_is_refused(tmp_path):
+def test_an_id_in_both_lists_is_refused_where_both_are_read(tmp_path):
+    root = write_lists(tmp_path, "a\nsame\n", "same\n")
+    splits = get_dataset("pascal_voc").open(root).splits
     with pytest.raises(DataError, match=r"same \(in train and val\)"):
-        samples(write_lists(tmp_path, "a\nsame\n", "same\n"), "train")
+        check_ids(splits)
+    (root / "ImageSets/Segmentation/val.txt").unlink()
+    assert [sample.image_id for sample in splits["train"]] == ["a", "same"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("labelmap.txt", "background:0,0,0::\nbone:255,0,204::\n"),
+        ("labelmap.txt", "background:0,0,0::\naeroplane:0,128,0::\n"),
+        ("class_names.txt", "_background_\nleaf\n"),
+        ("classes.csv", "name\nbackground\nleaf\n"),
+    ],
+)
+def test_a_root_that_names_other_classes_is_refused(tmp_path, file, text):
+    root = write_lists(tmp_path)
+    (root / file).write_text(text)
+    with pytest.raises(DataError, match=r"is no PASCAL VOC 2012, because .*use the dataset 'voc'"):
+        samples(root, "train")
+
+
+def test_a_root_that_names_its_own_classes_is_read(tmp_path):
+    root = write_lists(tmp_path)
+    lines = [
+        f"{name.replace(' ', '')}:{','.join(map(str, color))}::"
+        for name, color in zip(INFO.class_names, INFO.palette, strict=True)
+    ]
+    (root / "labelmap.txt").write_text("\n".join([*lines, "ignored:224,224,192::"]))
+    assert len(list(samples(root, "train"))) == 2
 
 
 # fault 24
@@ -70,8 +101,8 @@ def test_unknown_split_lists_the_choices(tmp_path):
 
 # fault 28
 def test_unknown_data_set_lists_the_choices():
-    with pytest.raises(DataError, match=r"unknown dataset 'voc'; choose from .*'pascal_voc_sbd'"):
-        get_dataset("voc")
+    with pytest.raises(DataError, match=r"unknown dataset 'vok'; choose from .*'pascal_voc_sbd'"):
+        get_dataset("vok")
 
 
 def test_real_lists(shared_data):

@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from tf_image_segmentation.datasets.custom.coco_file import CocoImage, Region
+from tf_image_segmentation.datasets.custom.files import image_reader
 from tf_image_segmentation.datasets.custom.outlines import Point, check_polygon
 from tf_image_segmentation.datasets.decode.decoding import check_pixels
+from tf_image_segmentation.datasets.decode.images import image_size
 from tf_image_segmentation.errors import DataError
 
 IGNORE_LABEL = 255
@@ -53,8 +55,9 @@ def read_regions(
     *,
     max_pixels: int,
     image: CocoImage,
+    place: Path,
     regions: Sequence[Region],
-    ids: Mapping[int, int],
+    ids: Mapping[Any, int],
 ) -> np.ndarray:
     """Draws the regions of an image.
 
@@ -65,6 +68,7 @@ def read_regions(
         path: the file of annotations, for messages.
         max_pixels: largest height * width that is drawn.
         image: the image.
+        place: its file, which tells the size where the annotations do not.
         regions: its regions.
         ids: the class id of each category.
 
@@ -74,26 +78,33 @@ def read_regions(
     Raises:
         DataError: a region is not as it must be, or the image is too large.
     """
-    check_pixels(f"{path}: {image.file_name}", image.height, image.width, max_pixels)
+    height, width = _size(image, place, max_pixels)
+    check_pixels(f"{path}: {image.file_name}", height, width, max_pixels)
     drawn = []
     for region in regions:
         where = f"{path}: annotation {region.id} of {image.file_name}"
-        counts = _counts(region.segmentation, image.height, image.width, where)
+        counts = _counts(region.segmentation, height, width, where)
         drawn.append((not region.iscrowd, -area(counts), region, counts))
-    labels = np.zeros(image.width * image.height, np.uint8)
+    labels = np.zeros(width * height, np.uint8)
     for _, _, region, counts in sorted(drawn, key=lambda each: each[:2]):
         fill(labels, counts, _label(region, ids))
-    return np.ascontiguousarray(labels.reshape(image.width, image.height).T)
+    return np.ascontiguousarray(labels.reshape(width, height).T)
 
 
-def _label(region: Region, ids: Mapping[int, int]) -> int:
+def _size(image: CocoImage, place: Path, max_pixels: int) -> tuple[int, int]:
+    if image.height and image.width:
+        return int(image.height), int(image.width)
+    return image_size(place, max_pixels=max_pixels, reader=image_reader(place))
+
+
+def _label(region: Region, ids: Mapping[Any, int]) -> int:
     return IGNORE_LABEL if region.iscrowd else ids[region.category_id]
 
 
 def _counts(segmentation: Any, height: int, width: int, where: str) -> np.ndarray:
     """Returns the checked run lengths of polygons or of run lengths."""
     if isinstance(segmentation, list):
-        return _polygon_counts(segmentation, height, width, where)
+        return polygon_counts(segmentation, height, width, where)
     if not isinstance(segmentation, dict) or not {"size", "counts"} <= set(segmentation):
         raise DataError(
             f"{where}: its segmentation is neither polygons nor run lengths with 'size' and "
@@ -112,18 +123,26 @@ def _counts(segmentation: Any, height: int, width: int, where: str) -> np.ndarra
     return check_counts(counts, height, width, where)
 
 
-def _polygon_counts(polygons: list[Any], height: int, width: int, where: str) -> np.ndarray:
-    """Returns the run lengths of the union of polygons, as pycocotools draws them."""
-    if not polygons:
-        raise DataError(
-            f"{where}: its segmentation is empty; a box alone does not say which pixels it means"
-        )
+def polygon_counts(polygons: list[Any], height: int, width: int, where: str) -> np.ndarray:
+    """Returns the run lengths of the union of polygons, as pycocotools draws them.
+
+    Args:
+        polygons: lists of x and y in turn, or of pairs of them; or one such list. Empty ones do not
+            count.
+        height: of the image.
+        width: of the image.
+        where: the file and the annotation, for messages.
+
+    Raises:
+        DataError: an outline cannot be drawn.
+    """
     if height * width > _MOST_POLYGON_PIXELS:
         raise DataError(
             f"{where}: polygons are drawn in images of up to {_MOST_POLYGON_PIXELS} pixels, and "
             f"this has {height} x {width} (height x width); cut the image into tiles"
         )
-    corners = [_corners(polygon, height, width, where) for polygon in polygons]
+    outlines = [outline for outline in _outlines(polygons) if outline != []]
+    corners = [_corners(outline, height, width, where) for outline in outlines]
     flat = [[value for point in points for value in point] for points in corners]
     library = _pycocotools()
     union = library.merge(library.frPyObjects(flat, height, width))
@@ -131,7 +150,18 @@ def _polygon_counts(polygons: list[Any], height: int, width: int, where: str) ->
     return check_counts(counts, height, width, where)
 
 
+def _outlines(polygons: list[Any]) -> list[Any]:
+    """Returns the list of polygons that a list of one polygon's numbers or points means."""
+    if polygons and all(isinstance(value, int | float) for value in polygons):
+        return [polygons]
+    if len(polygons) > 2 and all(isinstance(p, list) and len(p) == 2 for p in polygons):
+        return [polygons]
+    return polygons
+
+
 def _corners(polygon: Any, height: int, width: int, where: str) -> list[Point]:
+    if isinstance(polygon, list) and all(isinstance(p, list) and len(p) == 2 for p in polygon):
+        polygon = [value for point in polygon for value in point]
     if not isinstance(polygon, list) or len(polygon) % 2:
         raise DataError(
             f"{where}: a polygon must be a list of x and y in turn; this is {str(polygon)[:40]}"

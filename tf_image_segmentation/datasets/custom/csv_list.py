@@ -8,15 +8,12 @@ from pathlib import Path
 
 from tf_image_segmentation.datasets.classes_file import CLASSES_FILE, read_classes
 from tf_image_segmentation.datasets.csv_tables import Row, read_table
-from tf_image_segmentation.datasets.custom.files import (
-    DEFAULT_SPLIT,
-    resolve_named,
-    sample_of_files,
-)
+from tf_image_segmentation.datasets.custom.files import resolve_named, sample_of_files
 from tf_image_segmentation.datasets.decode.pages import bare_name
 from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
+from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT
 from tf_image_segmentation.errors import DataError
 
 NAME = "csv"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os.path
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 
@@ -23,6 +24,7 @@ from tf_image_segmentation.datasets.lists import (
     resolve_inside,
 )
 from tf_image_segmentation.datasets.sample import Reader, Sample
+from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT
 from tf_image_segmentation.errors import DataError
 
 _OTHER_FORMATS: Mapping[str, Reader] = {
@@ -39,7 +41,6 @@ _OTHER_FORMATS: Mapping[str, Reader] = {
 
 IMAGE_SUFFIXES = IMAGE_ENDINGS
 MASK_SUFFIXES = tuple(ending for ending in IMAGE_ENDINGS if ending != ".webp")
-DEFAULT_SPLIT = "train"
 _LISTS = ("train", "val", "test")
 _LOG = logging.getLogger(__name__)
 
@@ -72,26 +73,63 @@ def resolve_named(folder: Path, written: str, where: str, root: Path | None = No
         where: the file that names it, and the place in there, for messages.
         root: the folder that the path may not leave; ``folder`` lies in it, or is it by default.
 
+    A path of another machine, which is absolute or leaves the root, stands for the file below
+    ``folder`` or ``root`` that its last parts name, as many as possible.
+
     Raises:
-        DataError: the path is absolute, leaves the root, or is a link that does.
+        DataError: the path names no file below the root, several equally well, or a link that
+            leaves it.
     """
     root = folder if root is None else root
     relative = written.replace("\\", "/")
-    if PureWindowsPath(written).drive or not written.strip():
+    if not written.strip():
         raise DataError(
             f"{where}: {written!r} is no path relative to {folder}; only files below {root} are "
             "read, named relative to it"
         )
     inside = os.path.normpath(folder.relative_to(root) / relative)
-    if inside.split("/")[0] == ".." or relative.startswith("/"):
-        raise DataError(
-            f"{where}: {written!r} would leave the folder {root}; only files below it are read: "
-            "move or copy them there, and name them by their place there"
-        )
     try:
+        if _is_foreign(written) or inside.split("/")[0] == "..":
+            return _moved_here(folder, written, root)
         return resolve_inside(root, inside)
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
+
+
+def names_in(folder: Path, written: Sequence[str]) -> list[str]:
+    """Returns those of the names for which `resolve_named` finds a file in a folder."""
+    found = []
+    for name in written:
+        try:
+            if resolve_named(folder, name, "").is_file():
+                found.append(name)
+        except DataError:
+            continue
+    return found
+
+
+def _is_foreign(written: str) -> bool:
+    return written[0] in "/\\" or "://" in written or bool(PureWindowsPath(written).drive)
+
+
+def _moved_here(folder: Path, written: str, root: Path) -> Path:
+    parts = [p for p in re.split(r"[/\\]", written) if p not in ("", ".", "..")]
+    for start in range(len(parts)):
+        name = "/".join(parts[start:])
+        places = dict.fromkeys(resolve_inside(place, name) for place in (folder, root))
+        found = [path for path in places if path.is_file()]
+        if len(found) > 1:
+            raise DataError(
+                f"{written!r} may be {found[0]} or {found[1]}; only files below {root} are read, "
+                "named relative to it"
+            )
+        if found:
+            return found[0]
+    raise DataError(
+        f"{written!r} would leave the folder {root}, and there is no {parts[-1] if parts else ''} "
+        "in it; only files below it are read: move or copy them there, and name them by their "
+        "place there"
+    )
 
 
 def files_by_split(root: Path, folders: Mapping[Path, Collection[str]]) -> dict[str, Files]:

@@ -58,7 +58,7 @@ class PngHeader(NamedTuple):
     color_type: int
 
 
-GRAY, RGB, GRAY_ALPHA, RGBA = 0, 2, 4, 6
+GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
 """Color types of the PNG specification, section 11.2.1."""
 
 

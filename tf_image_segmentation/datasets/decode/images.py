@@ -130,6 +130,27 @@ def read_image(
     return EncodedImage(buffer.getvalue(), "png", pixels.height, pixels.width, turned)
 
 
+def image_size(
+    path: Path, *, max_pixels: int = MAX_PIXELS, reader: Reader | None = None
+) -> tuple[int, int]:
+    """Returns height and width of an image in pixels, upright; a JPEG or PNG is not decoded.
+
+    Args:
+        path: the image file.
+        max_pixels: largest height * width.
+        reader: see `read_image`.
+
+    Raises:
+        DataError: as `read_image`.
+    """
+    if reader is not None:
+        height, width = reader(path, max_pixels=max_pixels).shape[:2]
+        return height, width
+    stored = _opened(path, decoding.read_bytes(path), max_pixels)
+    sideways = decoding.orientation(stored) >= 5
+    return (stored.width, stored.height) if sideways else (stored.height, stored.width)
+
+
 def decode_image(
     path: str | Path,
     *,
@@ -164,14 +185,8 @@ def _decode(
 ) -> tuple[Image.Image, bytes | None, int]:
     """Returns the upright RGB image, the file's bytes if they can be kept, and its orientation."""
     data = decoding.read_bytes(path)
-    kind = decoding.content_type(data)
-    if kind not in ("JPEG", "PNG"):
-        raise DataError(
-            f"{path}: the content is {kind}, but images must be JPEG or PNG; convert it or take "
-            "it out of the list"
-        )
-    stored = decoding.open_image(path, data, max_pixels)
-    if kind == "PNG" and decoding.png_header(data).bit_depth == 16:
+    stored = _opened(path, data, max_pixels)
+    if decoding.content_type(data) == "PNG" and decoding.png_header(data).bit_depth == 16:
         _check_range(path, intensity_range)
         pixels = _rgb(path, _sixteen_bits(path, data, stored), intensity_range)
     else:
@@ -180,6 +195,16 @@ def _decode(
     if pixels is stored and pixels.mode == "RGB" and turned == 1:
         return pixels, data, turned
     return decoding.upright(pixels.convert("RGB"), turned), None, turned
+
+
+def _opened(path: Path, data: bytes, max_pixels: int) -> ImageFile.ImageFile:
+    kind = decoding.content_type(data)
+    if kind not in ("JPEG", "PNG"):
+        raise DataError(
+            f"{path}: the content is {kind}, but images must be JPEG or PNG; convert it or take "
+            "it out of the list"
+        )
+    return decoding.open_image(path, data, max_pixels)
 
 
 def _check_range(path: Path, intensity_range: tuple[float, float] | None) -> tuple[float, float]:
@@ -252,5 +277,10 @@ def _check_same_size(sample: Sample, image: EncodedImage, mask: np.ndarray) -> N
         raise DataError(
             f"{message}; the mask fits the image before its EXIF orientation {image.orientation} "
             "is applied: rotate the mask as well, or remove the tag from the image"
+        )
+    if sample.mask.suffix == ".json":
+        raise DataError(
+            f"{message}; width and height are swapped against the file: correct them there, or "
+            "export it again"
         )
     raise DataError(f"{message}; height and width are swapped: transpose the mask")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_image_segmentation.datasets.decode.mask_alpha import ids_of_visible
 from tf_image_segmentation.datasets.decode.mask_errors import (
     set_encoding,
     unknown_colors,
@@ -22,7 +23,12 @@ from tf_image_segmentation.registry import choose
 
 
 def _single_channel(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
-    """Returns ``mask`` as int32 [height, width]; values that no class id can have are an error."""
+    """Returns ``mask`` as int32 [height, width]; values that no class id can have are an error.
+
+    RGB is fine where the three channels are equal.
+    """
+    if mask.ndim == 3 and (mask == mask[:, :, :1]).all():
+        mask = mask[:, :, 0]  # ids in three equal channels
     if mask.ndim == 3:
         raise DataError(
             f"{path}: is an RGB mask, but dataset {info.name!r} stores class ids "
@@ -74,16 +80,9 @@ def _zero_is_void(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray
     return np.where(ids == 0, np.int32(info.ignore_label), ids - 1)
 
 
-def _gray(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
-    """Returns ``mask`` as int32 [height, width]; RGB is fine where the three channels are equal."""
-    if mask.ndim == 3 and (mask == mask[:, :, :1]).all():
-        mask = mask[:, :, 0]
-    return _single_channel(mask, info, path)
-
-
 def _threshold_128(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     """8-bit gray, as a JPEG leaves of a black and white mask: 128 and more are class 1."""
-    values = _gray(mask, info, path)
+    values = _single_channel(mask, info, path)
     beyond = (values < 0) | (values > 255)
     if beyond.any():
         raise unknown_ids(values[beyond], info, path)
@@ -112,11 +111,40 @@ def _label_map(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
 
 def _binary_255(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     """0 is class 0 and 255 is class 1."""
-    ids = _gray(mask, info, path)
+    ids = _single_channel(mask, info, path)
     beyond = (ids != 0) & (ids != 255)
     if beyond.any():
         raise unknown_ids(ids[beyond], info, path)
     return (ids == 255).astype(np.int32)
+
+
+def _gray_levels(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+    """Class k of n is the gray level 255 k / (n - 1), rounded up or down."""
+    values = _single_channel(mask, info, path)
+    last = info.num_classes - 1
+    if not 1 <= last <= 85:
+        raise DataError(
+            f"{path}: mask_encoding 'gray_levels' needs 2 to 86 classes, which lie apart by 3 gray "
+            f"levels or more; dataset {info.name!r} has {info.num_classes}"
+        )
+    clipped = values.clip(0, 255)
+    ids = (clipped * last + 127) // 255
+    beyond = (np.abs(clipped * last - ids * 255) >= last) | (values != clipped)  # a level away
+    if beyond.any():
+        raise unknown_ids(values[beyond], info, path)
+    return ids
+
+
+def _rgb_or_index(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
+    """Colors of the palette where a mask has them, else ids, in one channel or three equal ones."""
+    if mask.ndim == 2:
+        return _index_with_void(mask, info, path)
+    try:
+        return _rgb(mask, info, path)
+    except DataError:
+        if (mask != mask[:, :, :1]).any():
+            raise
+        return _index_with_void(mask, info, path)
 
 
 def _pack(colors: np.ndarray) -> np.ndarray:
@@ -167,6 +195,8 @@ MASK_ENCODINGS: Mapping[str, MaskEncoding] = {
     "binary_255": _binary_255,
     "threshold_128": _threshold_128,
     "label_map": _label_map,
+    "gray_levels": _gray_levels,
+    "rgb_or_index": _rgb_or_index,
 }
 """How mask files store classes: each maps stored values to class ids, int32 [height, width]."""
 
@@ -175,7 +205,8 @@ def class_ids(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     """Turns stored mask values into checked class ids.
 
     Args:
-        mask: integer or bool [height, width] values, or [height, width, 3] RGB colors.
+        mask: integer or bool [height, width] values, [height, width, 3] RGB colors, or
+            [height, width, 4] RGBA colors with transparent pixels, see `ids_of_visible`.
         info: the dataset, whose ``mask_encoding`` says what the values mean.
         path: where the mask came from, for messages.
 
@@ -187,7 +218,13 @@ def class_ids(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     """
     _check_fits_uint8(info)
     encoding = choose("mask encoding", info.mask_encoding, MASK_ENCODINGS)
-    ids = encoding(_integers(mask, path), info, path)
+
+    def encoded(values: np.ndarray) -> np.ndarray:
+        return encoding(values, info, path)
+
+    values = _integers(mask, path)
+    transparent = values.ndim == 3 and values.shape[2] == 4
+    ids = ids_of_visible(values, info, path, encoded) if transparent else encoded(values)
     valid = (ids >= 0) & (ids < info.num_classes)
     if info.ignore_label is not None:
         valid |= ids == info.ignore_label
@@ -212,7 +249,7 @@ def _integers(mask: np.ndarray, path: Path) -> np.ndarray:
         raise DataError(
             f"{path}: the mask holds {mask.dtype} values, not integers; store class ids as integers"
         )
-    if mask.ndim != 2 and not (mask.ndim == 3 and mask.shape[2] == 3):
+    if mask.ndim != 2 and not (mask.ndim == 3 and mask.shape[2] in (3, 4)):
         raise DataError(
             f"{path}: the mask has shape {list(mask.shape)}; it must be [height, width], or "
             "[height, width, 3] for RGB"

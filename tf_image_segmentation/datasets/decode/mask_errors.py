@@ -42,9 +42,26 @@ def unknown_ids(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError:
             f"{message}; if a class is missing, add it ({_CLASSES}); if 0 is void in this set, "
             f"{set_encoding('zero_is_void')}"
         )
+    if info.mask_encoding == "index" and _are_gray_levels(values, info.num_classes):
+        return DataError(
+            f"{message}; if they are gray levels at even distances in the order of the classes, "
+            f"{set_encoding('gray_levels')}, else give each class its value (a column id in "
+            "classes.csv)"
+        )
+    if info.mask_encoding == "index":
+        return DataError(
+            f"{message}; if masks store other values than 0, 1, 2 ..., give each class its value "
+            "(a column id in classes.csv); else correct the mask or the classes"
+        )
     return DataError(
         f"{message}; correct the mask, the classes ({_CLASSES}), or the encoding (--mask-encoding)"
     )
+
+
+def _are_gray_levels(values: np.ndarray, num_classes: int) -> bool:
+    levels = np.linspace(0, 255, num_classes)
+    known = {*np.floor(levels).astype(int).tolist(), *np.ceil(levels).astype(int).tolist()}
+    return {*np.unique(values).tolist()} <= known
 
 
 def unknown_values(values: np.ndarray, info: DatasetInfo, path: Path) -> DataError:

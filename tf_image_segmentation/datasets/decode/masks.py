@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +11,24 @@ from tf_image_segmentation.datasets.decode import decoding
 from tf_image_segmentation.datasets.decode.mask_encodings import class_ids
 from tf_image_segmentation.datasets.decode.other_formats import read_jpeg_mask
 from tf_image_segmentation.datasets.info import DatasetInfo
-from tf_image_segmentation.datasets.sample import Sample
+from tf_image_segmentation.datasets.sample import Reader, Sample
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.structs import Color
 
 
 def read_mask(path: Path, *, max_pixels: int = decoding.MAX_PIXELS) -> np.ndarray:
     """Reads the values that a PNG mask stores.
 
     A palette gives its indices, not its colors. 1-, 2- and 4-bit masks give the stored ids 0 to
-    15, not gray levels. The alpha of an RGBA mask is dropped.
+    15, not gray levels.
 
     Args:
         path: a PNG file, whatever its extension.
         max_pixels: largest height * width that will be decoded.
 
     Returns:
-        uint8 or uint16 [height, width] ids, or uint8 [height, width, 3] RGB colors.
+        uint8 or uint16 [height, width] ids, or uint8 [height, width, 3] RGB colors; [height, width,
+        4] RGBA where pixels are transparent.
 
     Raises:
         DataError: if the file is not a PNG, is damaged, or stores what cannot be a mask.
@@ -46,24 +49,23 @@ def read_mask(path: Path, *, max_pixels: int = decoding.MAX_PIXELS) -> np.ndarra
     image = decoding.open_image(path, data, max_pixels)
     header = decoding.png_header(data)
     _check_storage(path, header)
-    values = np.asarray(decoding.load(path, data, image))
+    loaded = decoding.load(path, data, image)
+    values = np.asarray(loaded)
     if decoding.orientation(image) != 1:
         raise DataError(
             f"{path}: the mask has an EXIF orientation other than 1, which few programs obey; "
             "rotate its pixels and remove the tag"
         )
-    if header.color_type in (decoding.RGB, decoding.RGBA):
-        return values[:, :, :3]
+    if header.color_type == decoding.GRAY_ALPHA:
+        values = np.asarray(loaded.convert("RGBA"))
+    if values.ndim == 3:
+        return values if values.shape[2] == 4 and not values[:, :, 3].all() else values[:, :, :3]
     if header.color_type == decoding.GRAY and header.bit_depth < 8:
         return _unscale(values, header.bit_depth)
     return values
 
 
 def _check_storage(path: Path, header: decoding.PngHeader) -> None:
-    if header.color_type == decoding.GRAY_ALPHA:
-        raise DataError(
-            f"{path}: the mask is gray with alpha; save it as a single-channel PNG of class ids"
-        )
     if header.color_type != decoding.GRAY and header.bit_depth == 16:
         raise DataError(f"{path}: the mask has 16-bit colors; save it as 8-bit RGB or as class ids")
 
@@ -82,7 +84,7 @@ def read_class_ids(
     """Reads the mask of ``sample`` as class ids, uint8 [height, width]; see `class_ids`."""
     read = sample.read_mask
     if read is None:
-        read = _read_png_or_jpeg if info.mask_encoding == "threshold_128" else read_mask
+        read = _READERS.get(info.mask_encoding, read_mask)
     return class_ids(read(sample.mask, max_pixels=max_pixels), info, sample.mask)
 
 
@@ -90,6 +92,31 @@ def _read_png_or_jpeg(path: Path, *, max_pixels: int) -> np.ndarray:
     """Reads a mask of which only more or less than 128 counts, so that compression does no harm."""
     is_jpeg = decoding.content_type(decoding.read_bytes(path)) == "JPEG"
     return (read_jpeg_mask if is_jpeg else read_mask)(path, max_pixels=max_pixels)
+
+
+def read_mask_colors(
+    path: Path, *, max_pixels: int = decoding.MAX_PIXELS, colors: Collection[Color] | None = None
+) -> np.ndarray:
+    """Reads a mask as `read_mask` does, but of a palette gives the colors.
+
+    Args:
+        path: a PNG file.
+        max_pixels: largest height * width that is decoded.
+        colors: those that mean something; a palette that uses others gives its indices. None takes
+            any.
+    """
+    values = read_mask(path, max_pixels=max_pixels)
+    data = decoding.read_bytes(path)
+    if decoding.png_header(data).color_type != decoding.PALETTE:
+        return values
+    stored = decoding.open_image(path, data, max_pixels).getpalette("RGB") or []
+    palette = np.zeros((256, 3), np.uint8)
+    palette[: len(stored) // 3] = np.reshape(stored, (-1, 3))
+    used = {tuple(color) for color in palette[np.unique(values)].tolist()}
+    return palette[values] if colors is None or used <= set(colors) else values
+
+
+_READERS: Mapping[str, Reader] = {"threshold_128": _read_png_or_jpeg, "rgb": read_mask_colors}
 
 
 def read_gray_mask(path: Path, *, max_pixels: int = decoding.MAX_PIXELS) -> np.ndarray:
@@ -101,6 +128,7 @@ def read_gray_mask(path: Path, *, max_pixels: int = decoding.MAX_PIXELS) -> np.n
     mask = read_mask(path, max_pixels=max_pixels)
     if mask.ndim == 2:
         return mask
+    mask = mask[:, :, :3]
     if (mask != mask[:, :, :1]).any():
         raise DataError(f"{path}: has colors, but this dataset's masks are gray; unpack it again")
     return mask[:, :, 0]

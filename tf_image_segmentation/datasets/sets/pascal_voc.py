@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tf_image_segmentation.datasets import voc_labelmap
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import check_disjoint, find_root, read_ids, resolve_inside
 from tf_image_segmentation.datasets.registry import register_dataset
@@ -12,6 +14,7 @@ from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.download.archive import Archive
+from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import choose
 
 LISTS = "ImageSets/Segmentation"
@@ -98,10 +101,38 @@ def voc_mask(root: Path, image_id: str) -> Path:
     return resolve_inside(root / "SegmentationClass", f"{image_id}.png")
 
 
-@register_dataset(INFO, SOURCE)
+def detect(root: Path) -> str | None:
+    """Says by which files a root is known to be this dataset."""
+    below = (root, root / "VOC2012", root / "VOCdevkit/VOC2012")
+    for folder in (folder for folder in below if (folder / LISTS / "train.txt").is_file()):
+        first = (folder / LISTS / "train.txt").read_bytes()[:12]
+        named = any((folder / name).is_file() for name in voc_labelmap.FILES)
+        if re.match(rb"\d{4}_\d{6}\b", first) and not named:
+            return f"it has {LISTS}/train.txt with ids such as {first[:11].decode()}"
+    return None
+
+
+def _check_classes(folder: Path) -> None:
+    """Refuses a folder that names other classes, whose ids would be taken for these."""
+    found = voc_labelmap.read_voc_classes(folder, INFO.name)
+    if found is None:
+        return
+    ours, theirs = (
+        {name.replace(" ", ""): color for name, color in zip(i.class_names, i.palette, strict=True)}
+        for i in (INFO, found)
+    )
+    if strange := [name for name, color in theirs.items() if ours.get(name) != color]:
+        raise DataError(
+            f"{folder}: is no PASCAL VOC 2012, because it names other classes, such as "
+            f"{strange[0]!r}; use the dataset 'voc', which reads this layout with its own classes"
+        )
+
+
+@register_dataset(INFO, SOURCE, detect=detect)
 def samples(root: Path, split: str) -> Iterator[Sample]:
     """Yields the samples of "train" or "val" in list order; ``root`` is .../VOCdevkit/VOC2012."""
     choose("split", split, INFO.splits)
     folder = voc_folder(root)
-    ids = read_splits(folder)[split]
+    _check_classes(folder)
+    ids = read_ids(folder / LISTS / f"{split}.txt")
     return (Sample(i, voc_image(folder, i), voc_mask(folder, i)) for i in ids)
