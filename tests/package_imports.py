@@ -23,7 +23,7 @@ FLOORS = [
     {"input", "inference"},
     {"evaluation", "zoo"},
     {"training", "export", "inspection"},
-    {"tuning"},
+    {"planning", "tuning"},
     {"reports"},
     {"cli"},
     {"__main__"},

@@ -27,6 +27,7 @@ COMMANDS = (
     "list_models",
     "make_shapes",
     "pack_model",
+    "plan",
     "predict",
     "reproduce_camvid",
     "study",

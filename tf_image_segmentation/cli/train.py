@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from tf_image_segmentation.cli import command_line
+from tf_image_segmentation.cli.recipe_choice import AUTO, chosen_recipe, plan_of_run
+from tf_image_segmentation.planning.rules import MINUTES
 from tf_image_segmentation.training.config import STRATEGIES, TrainingConfig
 from tf_image_segmentation.training.recipe import Recipe, built_in_recipes, load_recipe
 
@@ -18,6 +20,8 @@ _EXIT_CODES = (
     "exit codes: 0 done; 1 bad input, a lost worker or a failing disk; 130 and 143 stopped by\n"
     "Ctrl-C and by SIGTERM, after finishing the step and saving"
 )
+USUAL_RECIPE = "pascal_voc"
+"""Of the FCN commands, for records of a registered dataset."""
 _COLORS = ("none", "fast", "full")
 # Options that set a field of the recipe: name, what it is, further arguments of argparse.
 _FIELD_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -62,11 +66,12 @@ def _parser(model: str | None, description: str | None) -> argparse.ArgumentPars
         add("--model", required=True, metavar="NAME", help="registered model, such as fcn_8s")
     add(
         "--recipe",
-        required=model is None,
-        default=None if model is None else "pascal_voc",
-        metavar="NAME|FILE.toml",
-        help="a built-in recipe, see below, or a file",
+        metavar="NAME|FILE.toml|auto",
+        help="a built-in recipe, see below, a file, or auto, a plan for these records on this "
+        "machine, which RUN_DIR/recipe.toml explains; None is auto where the records are of no "
+        "registered dataset" + ("" if model is None else f", else {USUAL_RECIPE}"),
     )
+    add("--minutes", type=float, help=f"for training with --recipe auto; None is {MINUTES:g}")
     add(
         "--set",
         action="append",
@@ -155,12 +160,17 @@ def _with_color(recipe: Recipe, mode: str | None) -> Recipe:
 
 def read_config(args: argparse.Namespace, model: str) -> TrainingConfig:
     """Returns the configuration that the options describe."""
-    recipe = load_recipe(args.recipe, model, _changes(args))
+    changes = _changes(args)
+    source: str | Path = args.recipe
+    run_dir = args.run_dir or Path("runs") / model
+    if source == AUTO:
+        source = plan_of_run(args, model, run_dir, changes)
+    recipe = load_recipe(source, model, changes)
     return TrainingConfig(
         model=model,
         recipe=_with_color(recipe, args.color_distortion),
         tfrecords=args.tfrecords[0] if len(args.tfrecords) == 1 else tuple(args.tfrecords),
-        run_dir=args.run_dir or Path("runs") / model,
+        run_dir=run_dir,
         val_tfrecords=args.val_tfrecords,
         init_checkpoint=args.init_checkpoint,
         dataset=args.dataset,
@@ -179,6 +189,9 @@ def main(model: str | None = None, description: str | None = __doc__) -> int:
         description: of the command.
     """
     args = _parser(model, description).parse_args()
+    args.recipe = chosen_recipe(args, None if model is None else USUAL_RECIPE)
+    if args.recipe == AUTO:  # else a wrong recipe is told of at once
+        command_line.load_tensorflow()
     config = read_config(args, model or args.model)
     command_line.load_tensorflow()
     from tf_image_segmentation.training.distribution import make_strategy
