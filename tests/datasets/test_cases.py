@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from tf_image_segmentation.datasets import get_dataset
 from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.detection import detect_one
+from tf_image_segmentation.errors import DataError
 
 CASES = Path(__file__).parents[3] / "shared/cases"
 SIZE = (48, 64)
@@ -26,14 +28,6 @@ def drawn(rectangles):
     for label, (top, bottom, left, right) in rectangles.items():
         mask[top : bottom + 1, left : right + 1] = label
     return mask
-
-
-def trapezoid():
-    """The right half of Roboflow's file: its left side runs from (30.5, 5) to (30, 25).
-
-    Centers of pixels lie to the right of that line in all rows.
-    """
-    return drawn({2: (5, 24, 30, 49)})
 
 
 @pytest.mark.parametrize(
@@ -81,15 +75,92 @@ def trapezoid():
             "background Crack Pothole",
             {"images/1a2b3c4d-a": {1: SQUARE}, "images/1a2b3c4d-b": {2: SQUARE}},
         ),
+        (
+            "roboflow-semantic-masks",
+            "beside",
+            {},
+            "background pothole crack",
+            {f"img{number}_jpg.rf.0a1{letter}": TWO for number, letter in enumerate("bcde", 1)},
+        ),
+        (
+            "index-in-three-channels",
+            "folder",
+            {},
+            "background a b",
+            {"x1": TWO, "x2": TWO},
+        ),
+        (
+            "grey-levels-0-85-170-255",
+            "folder",
+            {"mask_encoding": "gray_levels"},
+            "background edema core tumour",
+            {"p1": TWO | {3: THIRD}, "p2": TWO | {3: THIRD}},
+        ),
+        (
+            "rgba-transparent-colour",
+            "folder",
+            {"transparent": "background"},
+            "background road car",
+            {"a1": TWO, "a2": TWO},
+        ),
         ("via-coco-export", "coco", {}, "background orange", {"a": {1: SQUARE}}),
     ],
 )
 def test_a_case_has_the_right_classes_and_masks(case, layout, options, classes, masks):
     assert detect_one(CASES / case)[:2] == (layout, CASES / case)
-    info, splits = get_dataset(layout).open(CASES / case, **options)
+    of_masks = {key: options[key] for key in ("mask_encoding", "transparent") if key in options}
+    of_layout = {key: options[key] for key in options if key not in of_masks}
+    info, splits = get_dataset(layout).open(CASES / case, **of_layout)
+    info = replace(info, **of_masks)
     assert info.class_names == tuple(classes.split())
     samples = [sample for split in splits.values() for sample in split]
     assert {sample.image_id for sample in samples} == set(masks)
     for sample in samples:
         mask = read_sample(sample, info).mask
         np.testing.assert_array_equal(mask, drawn(masks[sample.image_id]))
+
+
+def test_roboflow_coco():
+    library = pytest.importorskip("pycocotools.mask")
+    info, splits = get_dataset("coco").open(CASES / "roboflow-coco")
+    assert info.class_names == ("background", "pothole", "crack")
+    assert info.splits == {"train": 2, "val": 1}
+    # Its left side is oblique, so that the published drawing decides on one column of pixels.
+    crack = library.decode(library.frPyObjects([[30.5, 5, 50, 5, 50, 25, 30, 25]], *SIZE))[..., 0]
+    assert (crack[:, 31:] == drawn({1: (5, 24, 31, 49)})[:, 31:]).all()
+    for sample in (*splits["train"], *splits["val"]):
+        mask = read_sample(sample, info).mask
+        np.testing.assert_array_equal(mask, drawn({1: SQUARE}) + 2 * crack)
+
+
+def test_labelme_with_embedded_images():
+    """The triangle (5, 5), (30, 6), (20, 30) by its three half planes, but for its outline."""
+    info, splits = get_dataset("labelme").open(CASES / "labelme-imagedata-only")
+    assert info.class_names == ("background", "card")
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    corners = [(5, 5), (30, 6), (20, 30)]
+    sides = []
+    for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
+        length = np.hypot(x1 - x0, y1 - y0)
+        sides.append(((x1 - x0) * (rows - y0) - (y1 - y0) * (columns - x0)) / length)
+    distance = np.min(sides, axis=0)
+    for sample in splits["train"]:
+        checked = read_sample(sample, info)
+        assert checked.mask[distance >= 0].all() and not checked.mask[distance < -1].any()
+        assert len(set(checked.encoded_image)) > 50, "the image is no empty one"
+
+
+@pytest.mark.parametrize(
+    ("case", "layout", "words"),
+    [
+        ("coco-empty-segmentation", "coco", "choose --boxes fill"),
+        ("rgba-transparent-colour", "folder", r"2356 of 3072 .*--transparent background"),
+        ("grey-levels-0-85-170-255", "folder", "set mask_encoding='gray_levels'"),
+        ("cvat-segmentation-mask", "pascal_voc", "use the dataset 'voc'"),
+    ],
+)
+def test_a_refusal_names_the_way_out(case, layout, words):
+    with pytest.raises(DataError, match=words):
+        info, splits = get_dataset(layout).open(CASES / case)
+        for sample in splits["train"]:
+            read_sample(sample, info)

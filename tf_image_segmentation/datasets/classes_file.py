@@ -22,6 +22,7 @@ _DEFAULT_IGNORE_LABEL = 255
 _LARGEST_ID = 2**31 - 1
 _CHANNELS = (("red", "green", "blue"), ("r", "g", "b"))
 _COLOR_COLUMNS = ("color", "colour")
+_OTHER_COLUMNS = {"class": "name", "pixel value": "id"}  # of Roboflow
 
 _Value = TypeVar("_Value")
 
@@ -45,7 +46,8 @@ def read_classes(path: Path, dataset: str) -> DatasetInfo:
 
     Columns: ``name``; ``id``, the value that masks store; a color as ``red``, ``green``, ``blue``
     (or ``r``, ``g``, ``b``), or as ``color`` (or ``color``), written ``#ff8000`` or
-    ``255 128 0``. Others are not read. What there is decides the mask encoding:
+    ``255 128 0``. ``class`` and ``pixel value`` are names of Roboflow for the first two. Others are
+    not read. What there is decides the mask encoding:
 
     - ids 0 to n - 1: ``"index"``; classes are in the order of their ids. With a row for ignored
       pixels, whose id is then the ignore label, ``"index_with_void"``: 255 is no foreground.
@@ -71,7 +73,7 @@ def read_classes(path: Path, dataset: str) -> DatasetInfo:
             f"{path}: missing; make it, with a first line 'name,id' and a line for each class, "
             "for example 'wall,0'"
         )
-    rows = read_table(path, ("name",))
+    rows = read_table(path, ("name",), _OTHER_COLUMNS)
     _check_names(path, rows)
     classes = [row for row in rows if not is_ignored(row.fields["name"])]
     void = [row for row in rows if is_ignored(row.fields["name"])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,9 @@ class Row(NamedTuple):
     fields: dict[str, str]
 
 
-def read_table(path: Path, required: tuple[str, ...]) -> list[Row]:
+def read_table(
+    path: Path, required: tuple[str, ...], other_names: Mapping[str, str] | None = None
+) -> list[Row]:
     """Reads a CSV file whose first line names the columns.
 
     UTF-8 with or without a byte order mark, any line ends, fields in quotes or not. The header
@@ -35,6 +37,7 @@ def read_table(path: Path, required: tuple[str, ...]) -> list[Row]:
     Args:
         path: the file.
         required: columns that must be there, in lower case.
+        other_names: further names of columns, for a table that lacks the usual one.
 
     Returns:
         The rows; names of columns in lower case.
@@ -50,6 +53,9 @@ def read_table(path: Path, required: tuple[str, ...]) -> list[Row]:
     )
     rows = _filled_rows(path, reader)
     header = [name.lower() for name in next(rows, (0, []))[1]]
+    for other, usual in (other_names or {}).items():
+        if other in header and usual not in header:
+            header[header.index(other)] = usual
     _check_header(path, header, required)
     table = [Row(line, _by_column(path, line, header, values)) for line, values in rows]
     if not table:

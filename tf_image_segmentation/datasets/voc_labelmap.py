@@ -1,4 +1,4 @@
-"""Classes of a folder in the layout of PASCAL VOC: labelmap.txt, class_names.txt, classes.csv."""
+"""Classes that a folder names: classes.csv, labelmap.txt, class_names.txt and others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.structs import Color
 
 LABELMAP, CLASS_NAMES = "labelmap.txt", "class_names.txt"
-FILES = (LABELMAP, CLASS_NAMES, CLASSES_FILE)
+_ROBOFLOW, _NAMES = "_classes.csv", "classes.txt"
+FILES = (CLASSES_FILE, LABELMAP, CLASS_NAMES, _ROBOFLOW, _NAMES)
 BACKGROUND = "background"
 BACKGROUND_NAMES = (BACKGROUND, "_background_", "__background__")
 """What tools call pixels under no shape."""
@@ -25,22 +26,25 @@ _BLACK = (0, 0, 0)
 def read_voc_classes(folder: Path, dataset: str) -> DatasetInfo | None:
     """Returns the classes that a folder names, None where it has none of `FILES`.
 
-    ``labelmap.txt`` (CVAT, Datumaro) has lines ``label:red,green,blue:parts:actions``;
-    ``class_names.txt`` (labelme2voc) has names in the order of the ids, whose colors are those of
-    the VOC color map. Masks may have these colors, or the places of the classes in the file as ids.
+    ``classes.csv`` comes first. ``labelmap.txt`` (CVAT, Datumaro) has lines
+    ``label:red,green,blue:parts:actions``. ``class_names.txt`` (labelme2voc) and ``classes.txt``
+    have names in the order of the ids, whose colors are those of the VOC color map. Masks may have
+    these colors, or the places of the classes in the file as ids. ``_classes.csv`` is Roboflow's.
 
     Raises:
         DataError: a file is not as it must be, or the two name different classes.
     """
+    for name in (CLASSES_FILE, _ROBOFLOW):
+        if (folder / name).is_file():
+            return read_classes(folder / name, dataset)
     if (folder / LABELMAP).is_file():
         info = _labelmap(folder / LABELMAP, dataset)
         if (folder / CLASS_NAMES).is_file():
             _check_same(folder, info, _class_names(folder / CLASS_NAMES, dataset))
         return info
-    if (folder / CLASS_NAMES).is_file():
-        return _class_names(folder / CLASS_NAMES, dataset)
-    if (folder / CLASSES_FILE).is_file():
-        return read_classes(folder / CLASSES_FILE, dataset)
+    for name in (CLASS_NAMES, _NAMES):
+        if (folder / name).is_file():
+            return _class_names(folder / name, dataset)
     return None
 
 

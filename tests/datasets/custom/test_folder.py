@@ -215,3 +215,48 @@ def test_jpeg_masks_are_read_by_threshold_alone(root):
         read_sample(sample, info)
     checked = read_sample(sample, replace(info, mask_encoding="threshold_128"))
     np.testing.assert_array_equal(checked.mask, black_and_white // 255)
+
+
+def rename_masks(root, suffix):
+    for path in [path for path in (root / "masks").rglob("*") if path.is_file()]:
+        path.rename(path.with_name(f"{path.stem}{suffix}{path.suffix}"))
+
+
+def test_masks_with_a_suffix(in_subfolders):
+    rename_masks(in_subfolders, "-labels")
+    with pytest.raises(DataError, match=r"such as .*; add --mask-suffix -labels"):
+        FOLDER.open(in_subfolders)
+    info, splits = FOLDER.open(in_subfolders, mask_suffix="-labels")
+    assert [sample.image_id for sample in splits["train"]] == ["b", "ä 1"]
+    np.testing.assert_array_equal(read_sample(splits["val"][0], info).mask, IDS)
+
+
+def test_masks_with_a_suffix_in_lists(flat):
+    rename_masks(flat, "_m")
+    (flat / "train.txt").write_text("a\nb\n")
+    splits = FOLDER.open(flat, mask_suffix="_m").splits
+    assert {split: len(samples) for split, samples in splits.items()} == {"train": 2}
+    assert not missing_files(splits["train"])
+    with pytest.raises(DataError, match="--masks: is no option of the dataset 'folder'"):
+        FOLDER.open(flat, masks="_m")
+
+
+def test_splits_may_come_first_and_folders_have_other_names(root):
+    for split, names in {"train": "ab", "valid": "c"}.items():
+        for name in names:
+            write_pair(root / split, name)
+        (root / split / "masks").rename(root / split / "labels")
+    info, splits = FOLDER.open(root)
+    assert info.splits == {"train": 2, "val": 1}
+    np.testing.assert_array_equal(read_sample(splits["val"][0], info).mask, IDS)
+    write_pair(root / "test", "c")
+    with pytest.raises(DataError, match=r"listed twice: c \(in test and valid\)"):
+        FOLDER.open(root)
+
+
+def test_classes_may_be_named_by_other_files(flat):
+    (flat / "classes.csv").unlink()
+    (flat / "classes.txt").write_text("wall\nwindow\ndoor\n")
+    info, splits = FOLDER.open(flat)
+    assert info.class_names == ("wall", "window", "door")
+    np.testing.assert_array_equal(read_sample(splits["train"][0], info).mask, IDS)

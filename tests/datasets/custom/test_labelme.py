@@ -31,7 +31,7 @@ def write(root, name, shapes, size=(HEIGHT, WIDTH), **more):
     content = {
         "version": "5.0.1",
         "imagePath": path.with_suffix(".png").name,
-        "imageData": "not decoded",
+        "imageData": None,
         "imageHeight": size[0],
         "imageWidth": size[1],
         "shapes": shapes,
@@ -209,6 +209,7 @@ def test_where_images_lie(tmp_path):
 
 # fault 24
 def test_images_may_lie_anywhere_below_the_root(tmp_path):
+    write(tmp_path / "photos", "a", []).unlink()
     write(tmp_path / "train", "a", [], imagePath="../photos/a.png")
     (sample,) = LABELME.open(tmp_path).splits["train"]
     assert sample.image == tmp_path / "photos/a.png"
@@ -288,3 +289,64 @@ def test_files_that_are_not_of_labelme_are_named(tmp_path, fields, words):
     write(tmp_path, "b", [])
     with pytest.raises(DataError, match=r"a\.json: .*" + words):
         LABELME.open(tmp_path)
+
+
+def jpeg(pixels, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, **{"format": "PNG", **options})
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+@pytest.mark.parametrize("name", ["gone.png", "a.json", "C:\\photos\\gone.png", "/x/gone.png", ""])
+def test_the_embedded_image_stands_in_for_a_missing_file(tmp_path, name):
+    pixels = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
+    square = shape("x", "rectangle", (1, 1), (2, 3))
+    path = write(tmp_path, "a", [square], imagePath=name, imageData=jpeg(pixels))
+    path.with_suffix(".png").unlink()
+    (sample,) = LABELME.open(tmp_path).splits["train"]
+    assert not missing_files([sample])
+    checked = read_sample(sample, LABELME.open(tmp_path).info)
+    np.testing.assert_array_equal(Image.open(io.BytesIO(checked.encoded_image)), pixels)
+    assert checked.mask.sum() == 6
+    write(tmp_path, "a", [square], imagePath=name, imageData="data:image/png;base64,AAAA")
+    path.with_suffix(".png").unlink()
+    with pytest.raises(DataError, match=r"a\.json: the content is unknown, but images must be"):
+        mask(tmp_path)
+    write(tmp_path, "a", [square], imagePath=name, imageData="A")
+    path.with_suffix(".png").unlink()
+    with pytest.raises(DataError, match=r"a\.json: its imageData is not base64"):
+        mask(tmp_path)
+
+
+def test_sixteen_bits_may_be_embedded(tmp_path):
+    deep = jpeg(np.full((HEIGHT, WIDTH), 3000, np.uint16))
+    write(tmp_path, "a", [], imagePath="gone.png", imageData=deep)
+    (sample,) = LABELME.open(tmp_path).splits["train"]
+    with pytest.raises(DataError, match="16-bit image"):
+        read_sample(sample, LABELME.open(tmp_path).info)
+
+
+# fault 75
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("C:\\Users\\me\\a.png", "train/a.png"),
+        ("D:\\data\\photos\\a.png", "photos/a.png"),
+        ("/home/me/train/a.png", "train/a.png"),
+        ("..\\photos\\a.png", "photos/a.png"),
+        ("a.png", "images/a.png"),
+        ("a.png", "images/train/a.png"),
+        ("..\\..\\elsewhere\\a.png", "train/a.png"),
+    ],
+)
+def test_paths_of_another_machine(tmp_path, name, place):
+    path = write(tmp_path, "train/a", [], imagePath=name)
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".png").rename(tmp_path / place)
+    (sample,) = LABELME.open(tmp_path).splits["train"]
+    assert sample.image == tmp_path / place
+
+
+def test_a_single_folder_that_is_no_split_is_train(tmp_path):
+    write(tmp_path, "annotations/a", [])
+    assert LABELME.open(tmp_path).info.splits == {"train": 1}

@@ -31,7 +31,13 @@ classes.csv   beside it: columns name and, if wanted, id and color""",
 )
 
 
-@register_layout(NAME, SOURCE)
+def detect(root: Path) -> str | None:
+    """Says by which file a root is known to have this layout."""
+    path = root / LIST_FILE if root.is_dir() else root
+    return f"it has {path.name}" if path.suffix == ".csv" and path.is_file() else None
+
+
+@register_layout(NAME, SOURCE, detect=detect)
 def open_list(root: Path) -> OpenDataset:
     """Returns the classes of ``classes.csv``, and the samples in the order of the lines.
 

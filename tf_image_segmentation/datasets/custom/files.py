@@ -23,6 +23,7 @@ from tf_image_segmentation.datasets.lists import (
     read_ids,
     resolve_inside,
 )
+from tf_image_segmentation.datasets.registry import LayoutOption
 from tf_image_segmentation.datasets.sample import Reader, Sample
 from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT
 from tf_image_segmentation.errors import DataError
@@ -43,6 +44,10 @@ IMAGE_SUFFIXES = IMAGE_ENDINGS
 MASK_SUFFIXES = tuple(ending for ending in IMAGE_ENDINGS if ending != ".webp")
 _LISTS = ("train", "val", "test")
 _LOG = logging.getLogger(__name__)
+
+MASK_SUFFIX = LayoutOption(
+    "mask_suffix", "what names of masks have behind those of their images, such as _mask"
+)
 
 Files = dict[str, tuple[Path | None, ...]]
 """By id, the file in each folder; None where it is missing."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from PIL import Image
 
@@ -26,6 +27,7 @@ from tf_image_segmentation.datasets.custom.labelme_shapes import (
     Annotation,
     draw_shape,
     read_annotation,
+    read_embedded,
 )
 from tf_image_segmentation.datasets.decode.decoding import check_pixels
 from tf_image_segmentation.datasets.info import DatasetInfo
@@ -33,6 +35,7 @@ from tf_image_segmentation.datasets.lists import differing_in_case
 from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
+from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT, known_split
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.structs import Color
@@ -53,7 +56,26 @@ classes.csv             column name, with a row background; may be absent
 )
 
 
-@register_layout(NAME, SOURCE)
+class _Keys(msgspec.Struct, rename="camel"):
+    shapes: msgspec.Raw
+    image_path: msgspec.Raw
+
+
+def detect(root: Path) -> str | None:
+    """Says by which file a root is known to have this layout."""
+    if not root.is_dir():
+        return None
+    for pattern in ("*.json", "*/*.json"):
+        for path in sorted(root.glob(pattern))[:5]:
+            try:
+                msgspec.json.decode(path.read_bytes(), type=_Keys)
+            except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
+                continue
+            return f"{path.relative_to(root)} holds shapes of LabelMe"
+    return None
+
+
+@register_layout(NAME, SOURCE, detect=detect)
 def open_labelme(root: Path) -> OpenDataset:
     """Returns the classes, and the samples sorted by name or in the order of a list.
 
@@ -79,11 +101,12 @@ def open_labelme(root: Path) -> OpenDataset:
 def _sample(path: Path, annotation: Annotation, ids: Mapping[str, int]) -> Sample:
     image = annotation.image
     read_mask = partial(read_shapes, annotation=annotation, ids=ids)
-    return Sample(path.stem, image, path, image_reader(image), read_mask)
+    reader = read_embedded if image == path else image_reader(image)
+    return Sample(path.stem, image, path, reader, read_mask)
 
 
 def _warn_of_unnamed(samples: list[Sample]) -> None:
-    images = [sample.image for sample in samples]
+    images = [sample.image for sample in samples if sample.image != sample.mask]
     folders = {path.parent for sample in samples for path in (sample.image, sample.mask)}
     for folder in sorted(folders):
         warn_of_unnamed(folder, IMAGE_SUFFIXES, images, "no .json file")
@@ -144,7 +167,10 @@ def _paths(root: Path) -> dict[str, list[Path]]:
             f"{root}: lists name {', '.join(missing[:20])}, for which there is no .json file; "
             "correct the lists"
         )
-    return {split: [path for (path,) in files.values() if path] for split, files in found.items()}
+    paths = {split: [path for (path,) in each.values() if path] for split, each in found.items()}
+    if len(paths) == 1 and not known_split(next(iter(paths))):
+        return {DEFAULT_SPLIT: next(iter(paths.values()))}  # a folder that is no split
+    return paths
 
 
 def _read_all(root: Path, paths: list[Path]) -> dict[Path, Annotation]:

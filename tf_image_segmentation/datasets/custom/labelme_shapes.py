@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,6 +20,8 @@ from PIL import Image, ImageDraw
 from tf_image_segmentation.datasets.custom.files import resolve_named
 from tf_image_segmentation.datasets.custom.outlines import Point, check_points, check_polygon
 from tf_image_segmentation.datasets.decode import decoding
+from tf_image_segmentation.datasets.decode.images import embedded_pixels
+from tf_image_segmentation.datasets.lists import resolve_inside
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.structs import Positive, read_json
 
@@ -61,13 +63,22 @@ class _Content(msgspec.Struct, rename="camel"):
     shapes: list[Shape]
     image_height: Positive | None = None
     image_width: Positive | None = None
+    image_data: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def is_embedded(self) -> bool:
+        return len(bytes(self.image_data)) > len('""') and bytes(self.image_data)[:1] == b'"'
+
+
+class _Data(msgspec.Struct, rename="camel"):
+    image_data: str
 
 
 class Annotation(NamedTuple):
     """What a file of LabelMe says.
 
     Attributes:
-        image: path of the image.
+        image: path of the image; that of the file itself, if the image is only in there.
         height: of the image, in pixels.
         width: of the image, in pixels.
         shapes: in the order in which they were drawn.
@@ -80,7 +91,10 @@ class Annotation(NamedTuple):
 
 
 def read_annotation(path: Path, root: Path) -> Annotation:
-    """Reads a file of LabelMe. The copy of the image that it may hold is not decoded.
+    """Reads a file of LabelMe.
+
+    The image is the file that ``imagePath`` names: from the folder of the file, or else below the
+    root, or in its folder ``images``. The copy in ``imageData`` is for images that are not there.
 
     Args:
         path: the file.
@@ -100,8 +114,39 @@ def read_annotation(path: Path, root: Path) -> Annotation:
             f"{path}: has no imageHeight or imageWidth; open it with LabelMe 4 or newer, and save "
             "it"
         )
-    image = resolve_named(path.parent, content.image_path, f"{path}: imagePath", root)
+    image = _image(path, content, root)
     return Annotation(image, content.image_height, content.image_width, content.shapes)
+
+
+def _image(path: Path, content: _Content, root: Path) -> Path:
+    try:
+        image = resolve_named(path.parent, content.image_path, f"{path}: imagePath", root)
+    except DataError:
+        if content.is_embedded:
+            return path
+        raise
+    if image.is_file() and image.suffix.lower() != ".json":
+        return image
+    if content.is_embedded:
+        return path
+    name = PureWindowsPath(content.image_path).name
+    places = (path.parent, root, root / "images", root / "images" / path.parent.name)
+    found = [place / name for place in places if (place / name).is_file()]
+    return resolve_inside(root, str(found[0].relative_to(root))) if found else image
+
+
+def read_embedded(path: Path, *, max_pixels: int) -> np.ndarray:
+    """Reads the image that a file of LabelMe holds as ``imageData``, see `embedded_pixels`.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    text = read_json(path, _Data, MAX_BYTES).image_data
+    try:
+        data = base64.b64decode(text.partition(",")[2] if text[:5] == "data:" else text)
+    except (ValueError, binascii.Error) as error:
+        raise DataError(f"{path}: its imageData is not base64 ({error}); save it again") from error
+    return embedded_pixels(path, data, max_pixels)
 
 
 def draw_shape(labels: Image.Image, shape: Shape, label: int, where: str) -> None:

@@ -68,6 +68,8 @@ def open_voc(root: Path) -> OpenDataset:
             f"{folder}: has none of {', '.join(FILES)}, so that nothing names the classes; write "
             "their names into class_names.txt, a line each in the order of the ids"
         )
+    if info.mask_encoding in ("index", "index_with_void", "rgb"):
+        info = replace(info, mask_encoding="rgb_or_index")
     images = _images(folder)
     splits = {
         split: [_sample(image_id, images, masks, info) for image_id in ids]

@@ -151,6 +151,27 @@ def image_size(
     return (stored.width, stored.height) if sideways else (stored.height, stored.width)
 
 
+def embedded_pixels(path: Path, data: bytes, max_pixels: int) -> np.ndarray:
+    """Returns the pixels of a JPEG or PNG that another file holds.
+
+    Args:
+        path: the file, for messages.
+        data: the bytes of the image.
+        max_pixels: largest height * width.
+
+    Returns:
+        RGB, uint8 [height, width, 3], upright; or uint16 [height, width] or [height, width, 3].
+
+    Raises:
+        DataError: as `read_image`.
+    """
+    stored = _opened(path, data, max_pixels)
+    if decoding.content_type(data) == "PNG" and decoding.png_header(data).bit_depth == 16:
+        return _sixteen_bits(path, data, stored)
+    pixels = decoding.load(path, data, stored)
+    return np.asarray(decoding.upright(pixels.convert("RGB"), decoding.orientation(stored)))
+
+
 def decode_image(
     path: str | Path,
     *,

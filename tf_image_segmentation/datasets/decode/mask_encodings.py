@@ -138,13 +138,13 @@ def _gray_levels(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
 def _rgb_or_index(mask: np.ndarray, info: DatasetInfo, path: Path) -> np.ndarray:
     """Colors of the palette where a mask has them, else ids, in one channel or three equal ones."""
     if mask.ndim == 2:
-        return _index_with_void(mask, info, path)
+        return _index(mask, info, path)
     try:
         return _rgb(mask, info, path)
     except DataError:
         if (mask != mask[:, :, :1]).any():
             raise
-        return _index_with_void(mask, info, path)
+        return _index(mask, info, path)
 
 
 def _pack(colors: np.ndarray) -> np.ndarray:

@@ -1,0 +1,130 @@
+"""A custom dataset: masks beside their images, in the same folder, as Roboflow exports them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from tf_image_segmentation.datasets.custom.files import (
+    IMAGE_SUFFIXES,
+    MASK_SUFFIX,
+    MASK_SUFFIXES,
+    sample_of_files,
+)
+from tf_image_segmentation.datasets.decode.pages import bare_name
+from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.lists import list_files, resolve_inside
+from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
+from tf_image_segmentation.datasets.sample import Sample
+from tf_image_segmentation.datasets.source import Source
+from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT
+from tf_image_segmentation.datasets.voc_labelmap import FILES, read_voc_classes
+from tf_image_segmentation.errors import DataError
+
+NAME = "beside"
+DEFAULT_SUFFIX = "_mask"
+
+SOURCE = Source(
+    home_page="docs/your_own_data.md",
+    license="that of your images",
+    citation="none",
+    layout="""\
+[<split>/]<name>.jpg         images
+[<split>/]<name>_mask.png    masks; another ending with --mask-suffix
+[<split>/]_classes.csv       columns Pixel Value and Class; or classes.csv""",
+    how_to_get="Export from Roboflow as 'Semantic Segmentation Masks'.",
+)
+
+
+def detect(root: Path) -> str | None:
+    """Says by which file a root is known to have this layout."""
+    for folder in _folders(root).values():
+        for path in list_files(folder, MASK_SUFFIXES):
+            name = bare_name(path.name)
+            image = name.removesuffix(DEFAULT_SUFFIX)
+            if image != name and any(
+                (folder / f"{image}{end}").is_file() for end in IMAGE_SUFFIXES
+            ):
+                return f"{path.relative_to(root)} lies beside its image"
+    return None
+
+
+@register_layout(NAME, SOURCE, detect=detect, options=(MASK_SUFFIX,))
+def open_beside(root: Path, mask_suffix: str = DEFAULT_SUFFIX) -> OpenDataset:
+    """Returns the classes of ``_classes.csv`` and the samples by name; subfolders are splits.
+
+    Args:
+        root: the folder.
+        mask_suffix: what names of masks have behind those of their images.
+
+    Raises:
+        DataError: the folder is not as `SOURCE` says.
+    """
+    folders = _folders(root)
+    if not mask_suffix:
+        raise DataError("--mask-suffix must not be empty where masks lie beside images")
+    splits = {split: _samples(folder, mask_suffix) for split, folder in folders.items()}
+    splits = {split: samples for split, samples in splits.items() if samples}
+    if not splits:
+        raise DataError(f"{root}: holds no images; check the root")
+    if not any(sample.mask.is_file() for samples in splits.values() for sample in samples):
+        first = next(iter(splits.values()))[0]
+        raise DataError(
+            f"{root}: no mask has the name of an image and {mask_suffix}, such as "
+            f"{first.mask.name}; say with --mask-suffix what stands behind it"
+        )
+    sizes = {split: len(samples) for split, samples in splits.items()}
+    return OpenDataset(replace(_classes(root, folders), splits=sizes), splits)
+
+
+def _folders(root: Path) -> dict[str, Path]:
+    if not root.is_dir():
+        return {}
+    subfolders = sorted(p for p in root.iterdir() if p.is_dir() and p.name[:1] != ".")
+    filled = {p.name: p for p in subfolders if list_files(p, IMAGE_SUFFIXES)}
+    return filled if filled and not list_files(root, IMAGE_SUFFIXES) else {DEFAULT_SPLIT: root}
+
+
+def _samples(folder: Path, suffix: str) -> list[Sample]:
+    images: dict[str, str] = {}
+    masks: dict[str, str] = {}
+    for path in list_files(folder, IMAGE_SUFFIXES):
+        name = bare_name(path.name)
+        named, name = (
+            (masks, name.removesuffix(suffix)) if name.endswith(suffix) else (images, name)
+        )
+        if name in named:
+            raise DataError(
+                f"{folder}: holds {named[name]} and {path.name}, whose names differ in the "
+                "extension alone; keep one"
+            )
+        named[name] = path.name
+    return [
+        sample_of_files(
+            name,
+            resolve_inside(folder, images.get(name, f"{name}.jpg")),
+            resolve_inside(folder, masks.get(name, f"{name}{suffix}.png")),
+        )
+        for name in sorted({*images, *masks})
+    ]
+
+
+def _classes(root: Path, folders: Mapping[str, Path]) -> DatasetInfo:
+    found = {
+        folder: info
+        for folder in dict.fromkeys([root, *folders.values()])
+        if (info := read_voc_classes(folder, NAME)) is not None
+    }
+    if not found:
+        raise DataError(
+            f"{root}: has none of {', '.join(FILES)}, so that nothing names the classes; make "
+            "classes.csv with a first line 'name,id' and a line for each class, such as 'wall,0'"
+        )
+    first, *others = found
+    for other in others:
+        if found[other] != found[first]:
+            raise DataError(
+                f"{root}: {first} and {other} name different classes; export them together"
+            )
+    return found[first]
