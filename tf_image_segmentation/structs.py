@@ -23,6 +23,8 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Color = tuple[Byte, Byte, Byte]
 """Red, green and blue."""
+Range = tuple[float, float]
+"""Values that become 0 and 255."""
 ComputeDtype = Literal["float32", "bfloat16"]
 """Type that the convolutions of a network compute in."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from fake_network import PALETTE, Reds
 from PIL import Image
 
 from tf_image_segmentation.errors import DataError
@@ -13,21 +13,12 @@ from tf_image_segmentation.inference.files import Predictor, class_names_and_pal
 from tf_image_segmentation.inference.options import PredictionOptions
 from tf_image_segmentation.inference.predict import predict_labels
 from tf_image_segmentation.inference.visualization import generic_palette
-from tf_image_segmentation.models.registry import MODELS
-
-PALETTE = ((0, 0, 0), (10, 200, 30), (200, 100, 50))
 
 
-class Reds:
-    """Stands in for a network: the class of a pixel by its red, 0, 100 or 200."""
+class Walls(Reds):
+    """The class of a pixel by its red; none is the background."""
 
-    num_classes = 3
-    spec = MODELS["fcn_32s"]
     class_names = ("wall", "window", "door")
-    palette = PALETTE
-
-    def __call__(self, images):
-        return -tf.abs(images[..., :1] - [0.0, 100.0, 200.0]) / 10
 
 
 def picture(height, width, seed=0):
@@ -51,7 +42,7 @@ def folder(tmp_path):
 def run(images, output, **options):
     jobs = find_jobs([images], output, **{k: options.pop(k) for k in ("resume",) if k in options})
     skip_bad = options.pop("skip_bad", False)
-    predictor = Predictor(Reds(), PredictionOptions(**options))
+    predictor = Predictor(Walls(), PredictionOptions(**options))
     return predictor.run(jobs, skip_bad, progress=False)
 
 
@@ -97,7 +88,7 @@ def test_probabilities_are_those_of_the_labels(tmp_path, options, crf):
     np.testing.assert_allclose(probabilities.astype(float).sum(-1), 1, atol=2e-3)
     labels = np.asarray(Image.open(tmp_path / "out" / "x_labels.png"))
     np.testing.assert_array_equal(probabilities.argmax(-1), labels)
-    expected = predict_labels(Reds(), picture(40, 70), **options, crf=crf)
+    expected = predict_labels(Walls(), picture(40, 70), **options, crf=crf)
     np.testing.assert_array_equal(labels, expected)
 
 
@@ -130,7 +121,7 @@ def test_large_overlays_are_shrunk_and_labels_are_not(tmp_path):
 def test_a_large_image_has_a_progress_bar_of_its_own(tmp_path, capsys):
     Image.fromarray(picture(70, 100)).save(tmp_path / "x.png")
     jobs = find_jobs([tmp_path / "x.png"], tmp_path / "out")
-    Predictor(Reds(), PredictionOptions(window=32, overlap=8)).run(jobs)
+    Predictor(Walls(), PredictionOptions(window=32, overlap=8)).run(jobs)
     assert "/7.00k" in capsys.readouterr().err
 
 
@@ -167,7 +158,7 @@ def test_an_image_counts_as_done_once_all_its_files_are_there(folder, tmp_path, 
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tf_image_segmentation.inference.files.palette_image", fail)
+        patch.setattr("tf_image_segmentation.inference.formats.png.palette_image", fail)
         with pytest.raises(OSError, match="No space left"):
             run(folder / "b.png", tmp_path / "out")
     assert [job.image.name for job in find_jobs([folder / "b.png"], tmp_path / "out")] == ["b.png"]
@@ -182,23 +173,23 @@ def test_what_cannot_be_done_is_found_first(folder, tmp_path):  # fault 20
     with pytest.raises(DataError, match="results would be taken for images"):
         find_jobs([folder], folder)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no JPEG or PNG files"):
+    with pytest.raises(DataError, match="holds no images"):
         find_jobs([tmp_path / "empty"], tmp_path / "out")
     with pytest.raises(DataError, match="gives labels alone: leave out scales, flip, crf and prob"):
         PredictionOptions("resize", probabilities=True)
     with pytest.raises(DataError, match="window must be a multiple of 32 for this model"):
-        Predictor(Reds(), PredictionOptions(window=1000))
+        Predictor(Walls(), PredictionOptions(window=1000))
     assert not (tmp_path / "out").exists()
 
 
-class Foreign(Reds):
+class Foreign(Walls):
     """A network that comes without names and colors."""
 
     class_names = palette = None
 
 
 def test_names_and_colors_of_the_classes():  # fault 62
-    assert class_names_and_palette(Reds()) == (("wall", "window", "door"), PALETTE)
+    assert class_names_and_palette(Walls()) == (("wall", "window", "door"), PALETTE)
     assert class_names_and_palette(Foreign()) == ((), generic_palette(3))
     network = Foreign()
     network.num_classes = 11
@@ -206,7 +197,82 @@ def test_names_and_colors_of_the_classes():  # fault 62
     assert (names[0], palette[0]) == ("sky", (128, 128, 128))
     with pytest.raises(DataError, match="the checkpoint has 3 classes; dataset 'camvid' has 11"):
         class_names_and_palette(Foreign(), "camvid")
-    network = Reds()
+    network = Walls()
     network.class_names, network.num_classes = tuple("abcdefghijk"), 11
     with pytest.raises(DataError, match=r"has 11 classes: a, b, c.* has 11: sky"):
         class_names_and_palette(network, "camvid")
+
+
+def test_the_range_of_the_checkpoint_is_applied_and_another_refused(tmp_path):  # fault 76
+    class Deep(Walls):
+        intensity_range = (1000.0, 2000.0)
+
+    values = np.tile(np.array([[1000, 1392, 1784, 2000]], np.uint16), (5, 1))
+    Image.fromarray(values).save(tmp_path / "x.png")
+    jobs = find_jobs([tmp_path / "x.png"], tmp_path / "out")
+    Predictor(Deep()).run(jobs, progress=False)
+    labels = np.asarray(Image.open(tmp_path / "out" / "x_labels.png"))
+    assert labels.tolist() == [[0, 1, 2, 2]] * 5
+    np.testing.assert_array_equal(predict_labels(Deep(), tmp_path / "x.png"), labels)
+    np.testing.assert_array_equal(predict_labels(Deep(), str(tmp_path / "x.png")), labels)
+    with pytest.raises(DataError, match=r"trained with --intensity-range 1000 2000, and 0 4000"):
+        Predictor(Deep(), intensity_range=(0, 4000))
+    Predictor(Deep(), intensity_range=(1000, 2000))
+    other = Predictor(Deep(), intensity_range=(0, 4000), allow_other_range=True)
+    other.run(jobs, progress=False)
+    labels = np.asarray(Image.open(tmp_path / "out" / "x_labels.png"))
+    assert labels.tolist() == [[1, 1, 1, 1]] * 5
+    with pytest.raises(DataError, match="is a 16-bit image"):
+        predict_labels(Walls(), tmp_path / "x.png")
+
+
+def test_confidence_maps_and_the_least_certain_first(tmp_path):
+    (tmp_path / "in").mkdir()
+    reds = {"sure": 100, "torn": 150, "rather": 130}
+    for name, red in reds.items():
+        Image.fromarray(np.full((6, 7, 3), (red, 0, 0), np.uint8)).save(tmp_path / f"in/{name}.png")
+    jobs = find_jobs([tmp_path / "in"], tmp_path / "out")
+    Predictor(Walls(), confidence=True).run(jobs, progress=False)
+    rows = (tmp_path / "out" / "least_certain.csv").read_text().splitlines()
+    assert rows[0] == "image,confidence"
+    assert [row.split(",")[0] for row in rows[1:]] == ["torn", "rather", "sure"]
+    for row in rows[1:]:
+        name, mean = row.split(",")
+        scores = np.exp(-np.abs(reds[name] - np.array([0, 100, 200])) / 10)
+        assert abs(float(mean) - scores.max() / scores.sum()) < 0.003
+        shown = np.asarray(Image.open(tmp_path / f"out/{name}_confidence.png"))
+        assert (shown == round(255 * scores.max() / scores.sum())).all()
+    assert not list((tmp_path / "out").glob("*.npz"))
+    with pytest.raises(DataError, match="gives labels alone"):
+        Predictor(Walls(), PredictionOptions("resize"), confidence=True)
+
+
+def test_the_largest_region_of_chosen_classes(tmp_path):
+    labels = np.zeros((20, 30), np.uint8)
+    labels[2:8, 2:8], labels[12:14, 2:4], labels[2:4, 20:22], labels[10:18, 20:28] = 1, 1, 2, 2
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[..., 0] = labels * 100
+    Image.fromarray(image).save(tmp_path / "x.png")
+    jobs = find_jobs([tmp_path / "x.png"], tmp_path / "out")
+    for chosen, small in ((("all",), (0, 0)), (("window",), (0, 2)), (("2",), (1, 0))):
+        Predictor(Reds(), keep_largest=chosen).run(jobs, progress=False)
+        found = np.asarray(Image.open(tmp_path / "out" / "x_labels.png"))
+        assert (found[12, 2], found[2, 20]) == small
+        assert (found[4, 4], found[12, 22]) == (1, 2)
+    with pytest.raises(DataError, match="--keep-largest cat: no such class; choose from window"):
+        Predictor(Reds(), keep_largest=("cat",))
+    with pytest.raises(DataError, match="none of the classes wall, window, door is called backg"):
+        Predictor(Walls(), keep_largest=("all",))
+
+
+def test_the_background_of_an_overlay_is_the_image(tmp_path):
+    image = np.full((130, 140, 3), (0, 90, 160), np.uint8)
+    image[40:80, 40:80, 0] = 200
+    Image.fromarray(image).save(tmp_path / "x.png")
+    jobs = find_jobs([tmp_path / "x.png"], tmp_path / "out")
+    for outlines in (False, True):
+        Predictor(Reds(), outlines=outlines).run(jobs, progress=False)
+        overlay = np.asarray(Image.open(tmp_path / "out" / "x_overlay.jpg")).astype(int)
+        assert abs(overlay[100, 100] - (0, 90, 160)).max() < 8
+        changed = abs(overlay[60, 60] - image[60, 60]).max() > 20
+        assert changed != outlines

@@ -10,6 +10,7 @@ from PIL import Image
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.inference.visualization import (
     IGNORE_COLOR,
+    background_of,
     class_name,
     colorize,
     contact_sheet,
@@ -18,6 +19,7 @@ from tf_image_segmentation.inference.visualization import (
     overlay,
     rendered,
     side_by_side,
+    visible_palette,
 )
 
 PALETTE = [(0, 0, 0), (10, 20, 30), (200, 100, 50)]
@@ -116,3 +118,34 @@ def test_rendered_is_what_the_figure_shows() -> None:
     picture = rendered(figure)
     assert picture.shape == (50, 100, 3)
     assert (picture == (255, 0, 0)).all()
+
+
+def test_the_background_stays_as_it_is_and_outlines_are_drawn() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    mask = np.zeros((20, 30), np.uint8)
+    mask[5:15, 5:25] = 2
+    painted = overlay(image, mask, PALETTE, background=0)
+    np.testing.assert_array_equal(painted[mask == 0], image[mask == 0])
+    assert (painted[mask == 2] != image[mask == 2]).any()
+    lines = overlay(image, mask, PALETTE, background=0, outlines=2)
+    inner = np.zeros_like(mask, bool)
+    inner[7:13, 7:23] = True
+    np.testing.assert_array_equal(lines[(mask == 0) | inner], image[(mask == 0) | inner])
+    assert (lines[(mask == 2) & ~inner] == PALETTE[2]).all()
+
+
+def test_which_class_is_the_background() -> None:
+    assert background_of(("sky", "Background"), 2) == 1
+    assert background_of(("_background_", "cat"), 2) == 0
+    assert background_of(("sky", "road"), 2) is None
+    assert background_of((), 2) == 0
+
+
+def test_two_classes_have_colors_that_can_be_seen() -> None:
+    for dull in ((128, 0, 0), (255, 255, 255), (0, 0, 0), (60, 60, 60)):
+        first, second = visible_palette(((0, 0, 0), dull), 0)
+        assert first == (0, 0, 0)
+        assert max(second) >= 180 and max(second) - min(second) >= 90
+    assert visible_palette(((0, 0, 0), (220, 40, 40)), 0)[1] == (220, 40, 40)
+    assert len(set(visible_palette(((0, 0, 0), (128, 0, 0)), None))) == 2
+    assert visible_palette(PALETTE, 0) == PALETTE

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from tf_image_segmentation.datasets.decode.images import decode_image
 from tf_image_segmentation.inference.crf import CrfParameters, refine
 from tf_image_segmentation.inference.options import OVERLAP, PredictionOptions, next_multiple
 from tf_image_segmentation.inference.windows import blend_windows
@@ -80,8 +83,17 @@ def _predict_resized(network: Network, image: np.ndarray) -> np.ndarray:
     return restored.numpy()[0, ..., 0]
 
 
+ImageOrPath = np.ndarray | str | os.PathLike[str]
+
+
+def _pixels(network: Network, image: ImageOrPath) -> np.ndarray:
+    """Returns the pixels of an image, or of a file mapped as in training."""
+    if isinstance(image, str | os.PathLike):
+        return decode_image(Path(image), intensity_range=network.intensity_range)
+    return np.asarray(image)
+
+
 def _checked(network: Network, image: np.ndarray) -> np.ndarray:
-    image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ValueError(f"image must be [height, width, 3] with pixels in it, got {image.shape}")
     if network.num_classes > 256:
@@ -150,7 +162,7 @@ def predict_blocks(
         DataError: the side of the windows does not fit the model, or a CRF is asked for, and
             pydensecrf is not installed.
     """
-    image = _checked(network, image)
+    image = _checked(network, _pixels(network, image))
     options = (options or PredictionOptions()).for_model(network.spec.size_divisor)
     everything = slice(0, image.shape[0]), slice(0, image.shape[1])
     if options.fit == "resize":
@@ -182,7 +194,7 @@ def predict_blocks(
 
 def predict_probabilities(
     network: Network,
-    image: np.ndarray,
+    image: ImageOrPath,
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
     window: int | None = None,
@@ -192,7 +204,8 @@ def predict_probabilities(
 
     Args:
         network: any `Network` of at most 256 classes.
-        image: [height, width, 3], RGB, 0..255, any size and numeric dtype.
+        image: [height, width, 3], RGB, 0..255, any size and numeric dtype; or the path of a file,
+            see `decode_image`, whose 16 bits are mapped as in training.
         scales: see `PredictionOptions`, as for the following ones.
         flip: whether each size is predicted mirrored, too.
         window: side of the windows of large images.
@@ -206,7 +219,8 @@ def predict_probabilities(
         DataError: as `PredictionOptions` and `predict_blocks`.
     """
     options = PredictionOptions("pad", tuple(scales), flip, window, overlap, probabilities=True)
-    result = np.empty((*np.shape(image)[:2], network.num_classes), np.float32)
+    image = _pixels(network, image)
+    result = np.empty((*image.shape[:2], network.num_classes), np.float32)
     for block in predict_blocks(network, image, options):
         result[block.rows, block.columns] = block.probabilities
     return result
@@ -214,7 +228,7 @@ def predict_probabilities(
 
 def predict_labels(
     network: Network,
-    image: np.ndarray,
+    image: ImageOrPath,
     fit: str = "pad",
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
@@ -226,7 +240,8 @@ def predict_labels(
 
     Args:
         network: any `Network` of at most 256 classes.
-        image: [height, width, 3], RGB, 0..255, any size and numeric dtype; uint8 with ``crf``.
+        image: [height, width, 3], RGB, 0..255, any size and numeric dtype; uint8 with ``crf``; or
+            the path of a file, see `decode_image`, whose 16 bits are mapped as in training.
         fit: "pad", "resize" or a size such as "257x257", see `PredictionOptions`, as for the
             following ones.
         scales: sizes whose probabilities are averaged.
@@ -243,6 +258,7 @@ def predict_labels(
         DataError: as `PredictionOptions` and `predict_blocks`.
     """
     options = PredictionOptions(fit, tuple(scales), flip, window, overlap, crf)
+    image = _pixels(network, image)
     _, labels = join_blocks(image, predict_blocks(network, image, options))
     return labels
 

@@ -62,21 +62,82 @@ def colorize(mask: np.ndarray, palette: Palette) -> np.ndarray:
 
 
 def overlay(
-    image: np.ndarray, mask: np.ndarray, palette: Palette, alpha: float = 0.5
+    image: np.ndarray,
+    mask: np.ndarray,
+    palette: Palette,
+    alpha: float = 0.5,
+    background: int | None = None,
+    outlines: int = 0,
 ) -> np.ndarray:
     """Blends an image (RGB, uint8 [h, w, 3]) with its painted mask ([h, w]).
 
     Args:
         image: the image.
         mask: class ids.
-        palette: the color of each class id. Id 0 is painted like the others.
+        palette: the color of each class id.
         alpha: weight of the mask's colors, 0 to 1.
+        background: class id that is left unpainted; None paints all alike.
+        outlines: width in pixels of the outlines that are drawn in place of areas; 0 for areas.
 
     Returns:
         RGB, uint8 [h, w, 3].
     """
-    blended = (1.0 - alpha) * np.asarray(image, np.float32) + alpha * colorize(mask, palette)
-    return np.clip(np.rint(blended), 0, 255).astype(np.uint8)
+    colors = colorize(mask, palette)
+    blended = (1.0 - alpha) * np.asarray(image, np.float32) + alpha * colors
+    painted = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
+    if outlines:
+        inner = _inner_outlines(mask, outlines)
+        painted = np.where(inner[..., np.newaxis], colors, image)
+    if background is not None:
+        painted = np.where(np.asarray(mask)[..., np.newaxis] == background, image, painted)
+    return painted
+
+
+def _inner_outlines(mask: np.ndarray, width: int) -> np.ndarray:
+    """Returns where a pixel has another label at most ``width`` pixels beside, above or below."""
+    ids = np.asarray(mask).astype(np.int64)
+    found = np.zeros(ids.shape, bool)
+    for axis in (0, 1):
+        for distance in range(1, min(width, ids.shape[axis] - 1) + 1):
+            ahead = np.moveaxis(ids, axis, 0)
+            differs = ahead[distance:] != ahead[:-distance]
+            view = np.moveaxis(found, axis, 0)
+            view[distance:] |= differs
+            view[:-distance] |= differs
+    return found
+
+
+def background_of(class_names: Sequence[str], num_classes: int) -> int | None:
+    """Returns the id of the class that is the background.
+
+    It is the one called "background" or "_background_", in any case; where names are not known, 0;
+    None where no class is called so.
+
+    Args:
+        class_names: of each class id; empty where they are not known.
+        num_classes: number of classes.
+    """
+    if not class_names:
+        return 0 if num_classes else None
+    names = [name.strip().strip("_").lower() for name in class_names]
+    return names.index("background") if "background" in names else None
+
+
+def visible_palette(palette: Palette, background: int | None) -> list[Color]:
+    """Returns colors that can be seen on an image, where there are two classes.
+
+    With two classes, nothing but brightness tells them apart on a gray image: a color that is dark
+    or gray, other than that of the background, becomes one of `generic_palette`. Of more classes
+    the colors stay, as people know them.
+    """
+    colors = list(palette)
+    if len(colors) != 2:
+        return colors
+    vivid = generic_palette(3)[1:]
+    for label, color in enumerate(colors):
+        if label != background and (max(color) < 180 or max(color) - min(color) < 90):
+            colors[label] = vivid[label - 1 if background == 0 else label]
+    return colors
 
 
 def legend(
@@ -125,6 +186,8 @@ def captioned_overlay(
     class_names: Sequence[str],
     palette: Palette,
     max_side: int,
+    background: int | None = None,
+    outlines: int = 0,
 ) -> np.ndarray:
     """Draws `overlay` with a `legend` beside it; larger pictures are shrunk to ``max_side``.
 
@@ -134,6 +197,8 @@ def captioned_overlay(
         class_names: see `legend`.
         palette: color of each class id.
         max_side: longest side of the overlay in pixels.
+        background: see `overlay`.
+        outlines: see `overlay`.
 
     Returns:
         RGB, uint8 [height, width, 3].
@@ -148,7 +213,7 @@ def captioned_overlay(
             for count, side in zip(small.shape[:2], labels.shape, strict=True)
         )
         ids = labels[np.ix_(rows, columns)]
-    painted = overlay(small, ids, palette)
+    painted = overlay(small, ids, palette, background=background, outlines=outlines)
     names = legend(labels, class_names, palette, max(_LEAST_LEGEND, painted.shape[0]))
     sheet = np.full((len(names), painted.shape[1] + names.shape[1], 3), 255, np.uint8)
     sheet[: len(painted), : painted.shape[1]] = painted

@@ -13,7 +13,7 @@ from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.registry import MODELS, ModelSpec
 from tf_image_segmentation.plugins import plugin_hash
 from tf_image_segmentation.registry import source_file
-from tf_image_segmentation.structs import Color, ComputeDtype, read_json
+from tf_image_segmentation.structs import Color, ComputeDtype, Range, read_json
 
 
 class Classes(msgspec.Struct, frozen=True):
@@ -41,6 +41,8 @@ class Description(msgspec.Struct, frozen=True):
         model_options: passed to the model function.
         dataset: what the classes are; empty for a checkpoint from elsewhere.
         plugin: what defines the model, None for a built-in one.
+        intensity_range: values of images of more than 8 bits that were 0 and 255 in training; None
+            where it saw no such images.
     """
 
     model: str
@@ -49,8 +51,14 @@ class Description(msgspec.Struct, frozen=True):
     model_options: dict[str, Any] = msgspec.field(default_factory=dict)
     dataset: Classes = msgspec.field(default_factory=Classes)
     plugin: PluginFile | None = None
+    intensity_range: Range | None = None
 
     def __post_init__(self) -> None:
+        if (
+            self.intensity_range is not None
+            and not self.intensity_range[0] < self.intensity_range[1]
+        ):
+            raise ValueError(f"intensity_range {list(self.intensity_range)} is not in order")
         for kind in ("class_names", "palette"):
             values = getattr(self.dataset, kind)
             if values and len(values) != self.num_classes:

@@ -29,7 +29,7 @@ from tf_image_segmentation.models.registry import (
     spec_of,
 )
 from tf_image_segmentation.models.restoring import RestoreReport, restore
-from tf_image_segmentation.structs import Color, ComputeDtype
+from tf_image_segmentation.structs import Color, ComputeDtype, Range
 
 COMPUTE_DTYPES = get_args(ComputeDtype)
 
@@ -52,6 +52,8 @@ class Network(tf.Module):
         variables_by_name: every variable by its checkpoint name, always float32.
         class_names: what the classes are, where `from_checkpoint` found it, else None.
         palette: their colors, RGB in 0..255, or None.
+        intensity_range: what 16-bit images were mapped with in training, see `decode_image`, or
+            None.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Network(tf.Module):
         self.model_options = dict(model_options)
         self.class_names: tuple[str, ...] | None = None
         self.palette: tuple[Color, ...] | None = None
+        self.intensity_range: Range | None = None
         self.variables_by_name: dict[str, tf.Variable] = {}
         self._shapes = shapes
         # Tracing creates the variables; the sizes are unknown, so that one trace serves all.
@@ -128,6 +131,7 @@ class Network(tf.Module):
         network = cls._described(found, checkpoints.open_weights(Path(path)))
         network.class_names = found.dataset.class_names or None
         network.palette = found.dataset.palette or None
+        network.intensity_range = found.intensity_range
         report = network.restore(path)
         if report.initialized:
             raise DataError(

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 import numpy as np
@@ -24,6 +24,7 @@ from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.locks import locked
+from tf_image_segmentation.structs import Range
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA_VERSION = 1
@@ -145,6 +146,16 @@ class Manifest:
         A manifest may raise it only to what TensorFlow can decode.
         """
         return min(int(self.source.get("max_pixels", MAX_PIXELS)), _MOST_PIXELS)
+
+    @property
+    def intensity_range(self) -> Range | None:
+        """The values of 16-bit images that became 0 and 255, None where there was no such range.
+
+        Raises:
+            DataError: it is no pair of numbers.
+        """
+        found, kind = self.source.get("intensity_range"), cast(type[Range], Range)
+        return None if found is None else structs.convert(found, kind, "intensity_range")
 
     def to_json(self) -> str:
         """Returns the manifest as text; equal manifests give equal text."""

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,13 @@ def make_mixture(
         for path, m, weight, place in zip(paths, manifests, weights, places, strict=True)
     ]
     splits = _add_up(info, manifests, places)
-    return Manifest(info, splits, parts=tuple(parts))
+    return Manifest(info, splits, _common_range(manifests), tuple(parts))
+
+
+def _common_range(manifests: Sequence[Manifest]) -> dict[str, Any]:
+    """Returns the intensity range of all parts that have one, if it is the same."""
+    found = {manifest.intensity_range for manifest in manifests} - {None}
+    return {"intensity_range": found.pop()} if len(found) == 1 else {}
 
 
 def write_mixture(

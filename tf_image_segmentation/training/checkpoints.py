@@ -16,6 +16,7 @@ from tf_image_segmentation.atomic import write_text
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.structs import Range
 from tf_image_segmentation.training.averages import Averages
 
 
@@ -105,8 +106,16 @@ def _keyed(variables: Mapping[str, tf.Variable]) -> tf.train.Checkpoint:
     return tf.train.Checkpoint(**{name.replace("/", "."): v for name, v in variables.items()})
 
 
-def save_model(folder: Path, network: Network, info: DatasetInfo, step: int) -> None:
+def save_model(
+    folder: Path,
+    network: Network,
+    info: DatasetInfo,
+    step: int,
+    intensity_range: Range | None = None,
+) -> None:
     """Replaces the model in ``folder`` by the network's weights by name, with its classes.
+
+    The intensity range of the records is kept with it, so that predictions map images the same way.
 
     The new files are complete before the ``checkpoint`` file points to them, and only then the old
     ones go.
@@ -116,7 +125,8 @@ def save_model(folder: Path, network: Network, info: DatasetInfo, step: int) -> 
     """
     name = f"model-{step}"
     with _removed_on_failure(folder, name):
-        network.save(folder / name, {"dataset": info.to_json(), "step": step})
+        kept = {"dataset": info.to_json(), "intensity_range": intensity_range, "step": step}
+        network.save(folder / name, kept)
         # What tf.train.latest_checkpoint reads.
         state = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
         write_text(folder / "checkpoint", state)

@@ -13,6 +13,7 @@ from tf_image_segmentation.input.augmentation import Augmentation, make_augmenta
 from tf_image_segmentation.input.pipeline import check_batch_size, training_batches
 from tf_image_segmentation.input.repeats import Repeats, repeats_of
 from tf_image_segmentation.models.registry import MODELS, ModelSpec
+from tf_image_segmentation.structs import Range
 from tf_image_segmentation.tfrecords.files import RecordFile
 from tf_image_segmentation.tfrecords.manifest import Manifest
 from tf_image_segmentation.tfrecords.mixture import make_mixture
@@ -73,6 +74,12 @@ class TrainingData:
     def mixture(self) -> Manifest | None:
         """The manifest of the mixture that the run trains on, None for a dataset alone."""
         return self.records.manifest if self.records.is_mixture else None
+
+    @property
+    def intensity_range(self) -> Range | None:
+        """What 16-bit images were mapped with at conversion, as far as known."""
+        manifest = self.records.manifest
+        return None if manifest is None else manifest.intensity_range
 
     def identity(self) -> dict[str, Any]:
         """Returns what tells the records apart, wherever they lie, and how they are mixed."""

@@ -10,6 +10,7 @@ import json
 import signal
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -299,7 +300,7 @@ class Trainer:
             if self._best_iou is None or np.isnan(self._best_iou) or iou > self._best_iou:
                 self._best_iou = iou
                 if self._workers.is_chief:
-                    save_model(self._folder.best_model, self._network, self._data.info, step)
+                    self._save_model(self._folder.best_model, step)
         told.on_validation(step, found)
 
     def _save(self, step: int) -> None:
@@ -312,8 +313,12 @@ class Trainer:
             )
         # The checkpoint comes last: where it is, all that belongs to its step is there, too.
         with self._averaged():
-            save_model(self._folder.last_model, self._network, self._data.info, step)
+            self._save_model(self._folder.last_model, step)
         self._checkpoints.save(step)
+
+    def _save_model(self, folder: Path, step: int) -> None:
+        data = self._data
+        save_model(folder, self._network, data.info, step, data.intensity_range)
 
     def _result(self, step: int, exit_code: int) -> TrainingResult:
         return TrainingResult(step, exit_code, self._last_iou, self._best_iou)
