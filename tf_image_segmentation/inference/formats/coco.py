@@ -157,8 +157,9 @@ def _drawn_alike(
         Path(name),
         max_pixels=labels.size,
         image=image,
+        place=Path(name),
         regions=[
-            CocoRegion(number, 1, each["category_id"], each["segmentation"])
+            CocoRegion(1, each["category_id"], number, each["segmentation"])
             for number, each in enumerate(annotations)
         ],
         ids={_category(label): label for label in range(255)},
