@@ -127,7 +127,12 @@ def _add_inputs(parser: argparse.ArgumentParser, model: str | None) -> None:
     )
     add("--val-tfrecords", help='records to validate on; without it the "val" split of --tfrecords')
     add("--dataset", help="registered dataset, for records without a manifest")
-    add("--init-checkpoint", help="weights to start from: vgg_16.ckpt, a coarser FCN, or an .npz")
+    add(
+        "--init-checkpoint",
+        metavar="NAME|PATH|none",
+        help="weights to start from: a name that list_models.py lists, vgg_16.ckpt, a coarser FCN, "
+        "an .npz, or none for random ones; None takes the recipe's init",
+    )
     run_dir = f"runs/{model or 'MODEL'}"
     add("--run-dir", type=Path, help=f"folder of this run; None takes {run_dir}")
 

@@ -11,7 +11,8 @@ class Archive:
 
     Attributes:
         url: its address.
-        checksum: as published, ``"md5:..."`` or ``"sha256:..."``; None where none is published.
+        checksum: as published, ``"md5:..."`` or ``"sha256:..."``, or its first digits; None where
+            none is published.
         product: path of the file or folder inside the archive that is wanted, which is also its
             path below ``folder``. ``"."`` is everything: it joins what already lies in ``folder``,
             so that several archives can fill the same one.

@@ -251,7 +251,9 @@ class Network(tf.Module):
         )
         return infer(tf.convert_to_tensor(images))
 
-    def restore(self, path: str | Path, new_layers: tuple[str, ...] = ()) -> RestoreReport:
+    def restore(
+        self, path: str | Path, new_layers: tuple[str, ...] = (), *, new_head: bool = False
+    ) -> RestoreReport:
         """Fills the variables from a checkpoint; nothing is changed if anything is wrong.
 
         Args:
@@ -261,6 +263,8 @@ class Network(tf.Module):
             new_layers: layers such as ``"fc6"`` that may stay as initialized, where the file lacks
                 them or has them in another shape. Those that ``spec.starts_from`` lists, such as
                 fc8 of a VGG-16 for other classes, need not be named.
+            new_head: whether layers may stay as initialized whose outputs are the classes, where
+                the description beside the file has another number of classes.
 
         Returns:
             What was restored, what stayed as initialized, what the file holds besides.
@@ -269,7 +273,8 @@ class Network(tf.Module):
             DataError: the file is no such checkpoint, or variables are missing or of another
                 shape; the message lists all of them.
         """
-        return restore(self.variables_by_name, self.spec, Path(path), tuple(new_layers))
+        classes = self.num_classes if new_head else None
+        return restore(self.variables_by_name, self.spec, Path(path), tuple(new_layers), classes)
 
     def save(self, path: str | Path, info: dict[str, Any] | None = None) -> None:
         """Writes a name-based checkpoint, and beside it ``<path>.json`` with the model's options.

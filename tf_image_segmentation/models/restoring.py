@@ -15,7 +15,7 @@ import tensorflow as tf
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.checkpoints import Weights
-from tf_image_segmentation.models.description import read_description
+from tf_image_segmentation.models.description import Description, read_description
 from tf_image_segmentation.models.registry import MODELS, ModelSpec
 
 
@@ -39,11 +39,17 @@ class RestoreReport:
 
 
 def restore(
-    variables: Mapping[str, tf.Variable], spec: ModelSpec, path: Path, new_layers: tuple[str, ...]
+    variables: Mapping[str, tf.Variable],
+    spec: ModelSpec,
+    path: Path,
+    new_layers: tuple[str, ...],
+    head_classes: int | None = None,
 ) -> RestoreReport:
-    """Fills ``variables`` of a model; see `Network.restore`."""
+    """Fills ``variables`` of a model; see `Network.restore`, whose classes are ``head_classes``."""
     weights = checkpoints.open_weights(path)
-    _refuse_described_as_other(spec, weights.path)
+    saved = read_description(weights.path)
+    old_classes = saved.num_classes if saved else None
+    _refuse_described_as_other(spec, weights.path, saved)
     scope = _common_scope(spec, variables)
     known = {part for name in variables for part in name.removeprefix(scope).split("/")[:-1]}
     if unknown := sorted({part for layer in new_layers for part in layer.split("/")} - known):
@@ -56,7 +62,9 @@ def restore(
         shape, found = tuple(variable.shape), weights.shapes.get(prefix + relative)
         if found == shape:
             taken[name] = prefix + relative
-        elif any(f"/{layer}/" in f"/{relative}" for layer in new_layers):
+        elif any(f"/{layer}/" in f"/{relative}" for layer in new_layers) or (
+            found and found[-1] == old_classes and shape == (*found[:-1], head_classes)
+        ):
             initialized.append(name)
         elif found is None:
             wrong.append(f"  {prefix + relative}: missing, {list(shape)} wanted")
@@ -114,8 +122,7 @@ def _source(
     return prefix, ()
 
 
-def _refuse_described_as_other(spec: ModelSpec, path: Path) -> None:
-    saved = read_description(path)
+def _refuse_described_as_other(spec: ModelSpec, path: Path, saved: Description | None) -> None:
     # A function that is not registered has no name to go by, so the names of its variables decide.
     if saved is None or not spec.is_registered or saved.model in (spec.name, *spec.starts_from):
         return

@@ -35,7 +35,8 @@ class TrainingConfig:
         val_tfrecords: records to validate on (the "val" split of a folder); None validates on the
             "val" split beside the training records if they have one.
         run_dir: folder that the run writes to.
-        init_checkpoint: where the weights start from; None takes the ``init`` of the recipe, and
+        init_checkpoint: where the weights start from: a path, a name of a model that ships or was
+            downloaded, or "none" for random weights; None takes the ``init`` of the recipe, and
             without one, random weights.
         dataset: registered dataset whose classes records without a manifest have.
         class_map: file that puts the classes of the folders into one space, see

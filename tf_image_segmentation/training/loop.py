@@ -39,6 +39,7 @@ from tf_image_segmentation.training.interval import Timer
 from tf_image_segmentation.training.losses.total import make_loss
 from tf_image_segmentation.training.optimizers import make_optimizer, trained_variables
 from tf_image_segmentation.training.run_folder import RunFolder
+from tf_image_segmentation.training.start import initialize
 from tf_image_segmentation.training.step import TrainingStep
 from tf_image_segmentation.training.stop_signals import stop_signals
 from tf_image_segmentation.training.validation import validate, validation_metrics
@@ -153,11 +154,8 @@ class Trainer:
         )
 
     def _initialize_weights(self) -> None:
-        checkpoint = self._config.init_checkpoint or self._recipe.init
-        if checkpoint:
-            tqdm.write(str(self._network.restore(checkpoint, self._recipe.new_layers)))
-        else:
-            tqdm.write("starting from random weights (no --init-checkpoint)")
+        for line in initialize(self._network, self._config.init_checkpoint, self._recipe):
+            tqdm.write(line)
         if self._averages:
             self._averages.start()
 

@@ -65,7 +65,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
             follows them.
         metrics: parts that a validation computes; the mean IoU, which decides what is best, always.
         model_options: passed to the model function, such as ``width_multiplier``.
-        init: checkpoint that the weights start from, unless --init-checkpoint names one.
+        init: what the weights start from, unless --init-checkpoint says it: a name that
+            list_models.py lists, a path, or "none" for random weights, as without it.
         new_layers: layers that may start as initialized, where the first checkpoint lacks them or
             has them in another shape.
         frozen: patterns of variable names, such as "*/conv1/*", that are not trained.

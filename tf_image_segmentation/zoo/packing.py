@@ -9,14 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.lib.format import write_array
 
 from tf_image_segmentation.atomic import place, staging_folder
 from tf_image_segmentation.errors import DataError
@@ -25,6 +23,7 @@ from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.description import description_path, read_description
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.structs import read_json
+from tf_image_segmentation.zoo.npz import write_npz
 from tf_image_segmentation.zoo.published import published_models
 from tf_image_segmentation.zoo.shipped import MAX_BYTES, Card, Facts, ShippedModel, card_path
 
@@ -72,7 +71,7 @@ def pack(
     network = Network.from_checkpoint(checkpoint)
     with staging_folder(folder) as staging:
         packed = staging / path.name
-        _write_npz(packed, _small(network))
+        write_npz(packed, _small(network))
         size = packed.stat().st_size
         if size > max_bytes:
             raise DataError(
@@ -146,11 +145,3 @@ def _small(network: Network) -> dict[str, np.ndarray]:
             raise DataError(f"{name}: holds a weight beyond what float16 can store, 65504")
         arrays[name] = value
     return arrays
-
-
-def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes what `numpy.savez` would, without the time: same weights, same bytes."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
-                write_array(file, array, allow_pickle=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -14,7 +14,10 @@ from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.structs import convert, read_toml
 
 MODELS_FILE = Path(__file__).with_name("models.toml")
-Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+DOWNLOADS = Path("data")
+"""Folder that checkpoints are fetched to and looked for in, below the current one."""
+
+Sha256 = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{8}|[0-9a-f]{64})$")]
 
 
 class PublishedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,10 +26,13 @@ class PublishedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     Attributes:
         models: registered models that take it.
         use: "init" for a backbone to start training from, "predict" for a whole model.
-        url: address of the archive.
+        url: address of the archive, or of the PyTorch file.
         page: where it is described.
         checkpoint: what --init-checkpoint or --checkpoint takes, below the folder that it is
             unpacked to.
+        is_torch: whether the file is a MobileNetV2 from PyTorch, which is turned into the
+            ``checkpoint``.
+        model_options: options that a model must have to start from it.
         accuracy: as published, with the dataset.
         license: of the weights.
         dataset: registered dataset that names the classes, for "predict".
@@ -35,7 +41,7 @@ class PublishedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         required: see `Archive`.
         max_bytes: see `Archive`.
         megabytes: size of the archive in 10^6 bytes, where it is known.
-        sha256: of the archive, where its publisher states one.
+        sha256: of the archive, or its first 8 digits, where its publisher states them.
     """
 
     models: tuple[str, ...]
@@ -45,6 +51,8 @@ class PublishedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     checkpoint: str
     accuracy: str
     license: str
+    is_torch: bool = False
+    model_options: dict[str, Any] = {}
     dataset: str | None = None
     product: str = "."
     folder: str = "."
@@ -63,6 +71,7 @@ class PublishedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             self.folder,
             self.required,
             self.max_bytes,
+            unpack=not self.is_torch,
         )
 
 
@@ -70,6 +79,21 @@ class PublishedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 def published_models() -> Mapping[str, PublishedModel]:
     """Returns all published checkpoints by name."""
     return convert(read_toml(MODELS_FILE), dict[str, PublishedModel], MODELS_FILE)
+
+
+def downloaded(name: str) -> Path:
+    """Returns where a published checkpoint lies in `DOWNLOADS`.
+
+    Raises:
+        DataError: there is none of this name, or it was not fetched; the message has the command.
+    """
+    path = DOWNLOADS / published_model(name).checkpoint
+    if not path.exists() and not Path(f"{path}.index").exists():
+        raise DataError(
+            f"{name} is not at {path}; python scripts/download_weights.py {name} fetches it; if "
+            "it lies elsewhere, give its path"
+        )
+    return path
 
 
 def published_model(name: str) -> PublishedModel:

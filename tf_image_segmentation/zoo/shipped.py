@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import msgspec
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.structs import read_json
-from tf_image_segmentation.zoo.published import published_models
+from tf_image_segmentation.zoo.published import downloaded, published_models
 
 FOLDER = Path(__file__).parent
 """Folder of the models that ship."""
@@ -83,6 +83,7 @@ class _Described(msgspec.Struct, frozen=True):
     model: str
     num_classes: int
     card: Card
+    model_options: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class ShippedModel:
         model: the registered model that it holds.
         num_classes: number of its classes.
         card: what is known of it.
+        model_options: what the model was built with.
     """
 
     name: str
@@ -102,6 +104,7 @@ class ShippedModel:
     model: str
     num_classes: int
     card: Card
+    model_options: Mapping[str, Any] = field(default_factory=dict)
 
     def checked_path(self) -> Path:
         """Returns the file of weights, which is the one that the card describes.
@@ -141,9 +144,8 @@ def shipped_models(folder: Path | None = None) -> Mapping[str, ShippedModel]:
     for path in sorted((folder or FOLDER).glob("*.npz.json")):
         name = path.name.removesuffix(".npz.json")
         described = read_json(path, _Described)
-        found[name] = ShippedModel(
-            name, path.with_suffix(""), described.model, described.num_classes, described.card
-        )
+        fields = described.model, described.num_classes, described.card, described.model_options
+        found[name] = ShippedModel(name, path.with_suffix(""), *fields)
     return found
 
 
@@ -169,12 +171,13 @@ def find_checkpoint(checkpoint: str | None, folder: Path | None = None) -> str:
     """Returns what a user means by a checkpoint: a path as it is, a name of a model as its file.
 
     Args:
-        checkpoint: a path or a name; None means `DEFAULT_MODEL`.
+        checkpoint: a path, or the name of a model that ships or was downloaded; None means
+            `DEFAULT_MODEL`.
         folder: of the packed models; None takes that of the package.
 
     Raises:
-        DataError: None is given and the default model is not there, or the file of a model is
-            damaged.
+        DataError: None is given and the default model is not there, the file of a model is
+            damaged, or a published one was not fetched.
     """
     if checkpoint is None:
         if DEFAULT_MODEL not in shipped_models(folder):
@@ -186,7 +189,8 @@ def find_checkpoint(checkpoint: str | None, folder: Path | None = None) -> str:
         return str(shipped_model(DEFAULT_MODEL, folder).checked_path())
     if Path(checkpoint).exists() or Path(f"{checkpoint}.index").exists():
         return checkpoint
-    shipped = shipped_models(folder)
-    if checkpoint in shipped or checkpoint in published_models():
+    if checkpoint in published_models():
+        return str(downloaded(checkpoint))
+    if checkpoint == DEFAULT_MODEL or checkpoint in shipped_models(folder):
         return str(shipped_model(checkpoint, folder).checked_path())
     return checkpoint

@@ -51,8 +51,14 @@ def _published_row(name: str, model: PublishedModel) -> tuple[str, ...]:
         "-" if model.megabytes is None else f"{model.megabytes:g}",
         model.accuracy,
         model.license,
-        "none published" if model.sha256 is None else "SHA-256",
+        _checksum(model.sha256),
     )
+
+
+def _checksum(sha256: str | None) -> str:
+    if sha256 is None:
+        return "none published"
+    return "SHA-256" if len(sha256) == 64 else f"SHA-256, {len(sha256)} digits"
 
 
 def _accuracy(card: Card) -> str:
