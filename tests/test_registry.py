@@ -8,6 +8,7 @@ import pytest
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import Part, Registry
+from tf_image_segmentation.structs import Fraction
 
 
 @pytest.fixture
@@ -17,8 +18,8 @@ def registry():
     del Registry.all["sauce"]
 
 
-def salt(dish, amount, kind: str = "sea"):
-    return dish, amount, kind
+def salt(dish, amount, kind: str = "sea", share: Fraction = 0.5):
+    return dish, amount, kind, share
 
 
 def test_a_second_definition_of_a_module_replaces_the_first(registry):
@@ -60,13 +61,15 @@ def test_parts_of_a_module_are_forgotten(registry):
 def test_bound_arguments_are_passed_on(registry):
     registry.add("salt", salt, "kitchen")
     bound = registry.bind(Part("salt", {"amount": 3}), "dish")
-    assert bound("soup") == ("soup", 3, "sea")
+    assert bound("soup") == ("soup", 3, "sea", 0.5)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"amount": 3, "color": 1}, "takes no color; it takes amount, kind"),
+        ({"amount": 3, "color": 1}, "takes no color; it takes amount, kind, share"),
+        ({"amount": 3, "share": 2}, r"'salt': share: expected float <= 1\.0, got 2"),
+        ({"amount": 3, "share": "much"}, "share: expected float, got str"),
         ({}, "'salt' needs amount"),
         ({"amount": 3, "kind": 5}, "sauce 'salt': kind: expected str, got int"),
         ({"amount": 3, "dish": 1}, "takes no dish"),

@@ -14,10 +14,19 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.structs import convert
+from tf_image_segmentation.structs import convert_value
 
 T = TypeVar("T")
 
@@ -157,7 +166,8 @@ class Registry(Generic[T]):
 
         Raises:
             DataError: there is no such part, it does not take these arguments, or one has another
-                type than the function's annotation says.
+                type than the function's annotation says, or is out of the bounds that
+                ``Annotated[float, msgspec.Meta(ge=0)]`` sets.
         """
         function: Any = self[part.name]
         parameters = [
@@ -204,14 +214,16 @@ class Registry(Generic[T]):
 
 def _check_types(function: Any, part: Part, place: str) -> None:
     try:
-        hints = get_type_hints(function.__init__ if inspect.isclass(function) else function)
+        function = function.__init__ if inspect.isclass(function) else function
+        hints = get_type_hints(function, include_extras=True)
     except (NameError, TypeError):  # names that exist for type checkers alone
         return
     for name, value in part.arguments.items():
         # Of other types, such as arrays, the function knows best.
         kind: Any = hints.get(name)
-        if kind in (bool, int, float, str, Sequence[float]):
-            convert(value, kind, f"{place}: {name}")
+        plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+        if plain in (bool, int, float, str, Sequence[float]):
+            convert_value(value, kind, f"{place}: {name}")
 
 
 def source_file(module: str) -> Path | None:

@@ -20,6 +20,11 @@ from tf_image_segmentation.errors import DataError
 
 T = TypeVar("T")
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Decay = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+"""What is left of a running average at each step."""
+Exponent = Annotated[float, msgspec.Meta(gt=0, le=100)]
 Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Color = tuple[Byte, Byte, Byte]
 """Red, green and blue."""
@@ -113,6 +118,15 @@ def convert(value: Any, kind: type[T], path: Path | str) -> T:
         raise DataError(f"{path}: {_rule(error)}") from error
     except RecursionError as error:
         raise DataError(f"{path}: is nested too deeply") from error
+
+
+def convert_value(value: Any, kind: type[T], place: str) -> T:
+    """Does what `convert` does, and names the value in the error."""
+    try:
+        return convert(value, kind, place)
+    except DataError as error:
+        got = "" if ", got " in str(error) else f", got {value!r}"
+        raise DataError(f"{error}{got}") from error
 
 
 def _rule(error: Exception) -> str:

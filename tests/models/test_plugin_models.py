@@ -198,3 +198,9 @@ def test_what_is_no_logits_is_refused_before_training(tmp_path, result, found):
             Network(MODELS["my_net"].function, 3)
     finally:
         MODELS.remove_from(MODELS["my_net"].function.__module__)
+
+
+@pytest.mark.parametrize("divisor", [0, 2.5, "4"])
+def test_a_size_divisor_is_a_whole_number(divisor):
+    with pytest.raises(ValueError, match=f"size_divisor must be a whole number .* got {divisor}"):
+        register_model(size_divisor=divisor)(head)

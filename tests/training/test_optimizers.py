@@ -135,8 +135,10 @@ def test_the_recipe_decides():
     [
         ("sgd", r"unknown optimizer 'sgd'; choose from \['adam', 'adamw', 'momentum'\]"),
         (Part("adam", {"momentum": 1}), "optimizer 'adam' takes no momentum; it takes beta_1"),
-        (Part("momentum", {"momentum": 2.0}), "optimizer momentum: .*momentum"),
-        (Part("adamw", {"weight_decay": -1}), "weight_decay must be 0 or more, got -1"),
+        (Part("momentum", {"momentum": 2.0}), "momentum: expected float < 1.0, got 2.0"),
+        (Part("adam", {"beta_1": 2}), r"optimizer 'adam': beta_1: expected float < 1\.0, got 2"),
+        (Part("adam", {"epsilon": -1}), r"epsilon: expected float > 0\.0, got -1"),
+        (Part("adamw", {"weight_decay": -1}), r"weight_decay: expected float >= 0\.0, got -1"),
     ],
 )
 def test_a_wrong_optimizer_is_refused(optimizer, message):

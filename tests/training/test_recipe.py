@@ -196,6 +196,8 @@ def test_building_and_replacing_check_types_and_ranges():
     assert msgspec.structs.replace(Recipe(), loss="dice").loss == (Part("dice"),)
     for fields, message in [
         ({"steps": 0}, "steps: expected int >= 1, got 0"),
+        ({"steps": 10**32}, "steps: expected int <= 1000000000, got 1000"),
+        ({"class_balancing": 300}, "class_balancing: expected float <= 2.0, got 300"),
         ({"steps": 1.5}, "steps: expected int, got float"),
         ({"frozen": "*/conv1/*"}, "frozen: expected array, got str"),
         ({"learning_rate": "fast"}, "learning_rate: expected float, got str"),

@@ -85,8 +85,8 @@ def test_a_schedule_of_the_user():
     [
         ("sine", r"unknown schedule 'sine'; choose from \['constant', 'cosine', 'poly'\]"),
         (Part("poly", {"exponent": 2}), "schedule 'poly' takes no exponent; it takes power"),
-        (Part("poly", {"power": 0}), "power must be above 0, got 0"),
-        (Part("cosine", {"final": 2}), "final must be 0 to 1, got 2"),
+        (Part("poly", {"power": 0}), "power: expected float > 0.0, got 0"),
+        (Part("cosine", {"final": 2}), "final: expected float <= 1.0, got 2"),
     ],
 )
 def test_a_wrong_schedule_is_refused(schedule, message):

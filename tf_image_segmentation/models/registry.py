@@ -49,8 +49,10 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scope", self.scope or self.name)
-        if self.size_divisor < 1:
-            raise ValueError(f"size_divisor must be at least 1, got {self.size_divisor}")
+        if not isinstance(self.size_divisor, int) or self.size_divisor < 1:
+            raise ValueError(
+                f"size_divisor must be a whole number of at least 1, got {self.size_divisor}"
+            )
         if len(self.pad_value) != 3:
             raise ValueError(f"pad_value must be RGB, three numbers, got {self.pad_value}")
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import keras
+import msgspec
 import tensorflow as tf
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import Registry
+from tf_image_segmentation.structs import Decay, NotNegative
 from tf_image_segmentation.training.recipe import Recipe
 from tf_image_segmentation.training.schedules import LearningRate
 
@@ -23,6 +25,7 @@ OPTIMIZERS: Registry[Callable[..., keras.optimizers.Optimizer]] = Registry("opti
 """Every optimizer by name, see `register_optimizer`."""
 
 F = TypeVar("F", bound=Callable[..., Any])
+_AboveZero = Annotated[float, msgspec.Meta(gt=0)]
 
 
 def register_optimizer(function: F | None = None, *, name: str | None = None) -> Any:
@@ -124,7 +127,10 @@ class FusedMomentum(keras.optimizers.SGD):
 
 @register_optimizer
 def adam(
-    learning_rate: LearningRate, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7
+    learning_rate: LearningRate,
+    beta_1: Decay = 0.9,
+    beta_2: Decay = 0.999,
+    epsilon: _AboveZero = 1e-7,
 ) -> FusedAdam:
     """Returns Adam (Kingma and Ba, ICLR 2015)."""
     return FusedAdam(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
@@ -133,20 +139,18 @@ def adam(
 @register_optimizer
 def adamw(
     learning_rate: LearningRate,
-    weight_decay: float = 0.01,
-    beta_1: float = 0.9,
-    beta_2: float = 0.999,
-    epsilon: float = 1e-7,
+    weight_decay: NotNegative = 0.01,
+    beta_1: Decay = 0.9,
+    beta_2: Decay = 0.999,
+    epsilon: _AboveZero = 1e-7,
 ) -> FusedAdamW:
     """Returns Adam with decoupled weight decay, see `FusedAdamW`."""
-    if weight_decay < 0:
-        raise DataError(f"weight_decay must be 0 or more, got {weight_decay}")
     return FusedAdamW(learning_rate, weight_decay, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
 
 @register_optimizer
 def momentum(
-    learning_rate: LearningRate, momentum: float = 0.9, nesterov: bool = False
+    learning_rate: LearningRate, momentum: Decay = 0.9, nesterov: bool = False
 ) -> FusedMomentum:
     """Returns stochastic gradient descent with momentum."""
     return FusedMomentum(learning_rate, momentum=momentum, nesterov=nesterov)

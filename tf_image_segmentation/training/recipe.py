@@ -29,7 +29,14 @@ import msgspec
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import Part
-from tf_image_segmentation.structs import ComputeDtype, Positive, convert, read_toml
+from tf_image_segmentation.structs import (
+    ComputeDtype,
+    Decay,
+    Fraction,
+    NotNegative,
+    convert_value,
+    read_toml,
+)
 from tf_image_segmentation.training.changes import PARTS, parse_change, set_value
 from tf_image_segmentation.training.interval import parse_interval
 
@@ -38,7 +45,8 @@ RECIPES_FOLDER = Path(__file__).parent / "recipes"
 
 _PART_LISTS = ("loss", "augmentations", "metrics")
 _TABLES = ("stages", "models")
-_NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+# Far beyond any use, and well within what counters hold.
+_Count = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,16 +87,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         checkpoint_interval: steps or minutes between checkpoints.
     """
 
-    steps: Positive = 4000
-    batch_size: Positive = 1
-    crop_size: tuple[Positive, Positive] = (384, 384)
+    steps: _Count = 4000
+    batch_size: _Count = 1
+    crop_size: tuple[_Count, _Count] = (384, 384)
     learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 1e-4
     optimizer: Part = Part("adam")
     schedule: Part = Part("constant")
-    warmup_steps: Annotated[int, msgspec.Meta(ge=0)] = 0
-    weight_decay: _NotNegative = 0.0
-    class_balancing: _NotNegative = 0.0
-    repeat_threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    warmup_steps: Annotated[int, msgspec.Meta(ge=0, le=10**9)] = 0
+    weight_decay: NotNegative = 0.0
+    class_balancing: Annotated[float, msgspec.Meta(ge=0, le=2)] = 0.0
+    repeat_threshold: Fraction = 0.0
     loss: tuple[Part, ...] = (Part("cross_entropy"),)
     augmentations: tuple[Part, ...] = (Part("flip"), Part("scale", {"range": [0.9, 1.1]}))
     metrics: tuple[Part, ...] = (
@@ -101,9 +109,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     init: str = ""
     new_layers: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
-    learning_rate_factors: dict[str, _NotNegative] = {}
-    accumulate: Positive = 1
-    ema: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    learning_rate_factors: dict[str, NotNegative] = {}
+    accumulate: _Count = 1
+    ema: Decay = 0.0
     compute_dtype: ComputeDtype = "float32"
     validation_interval: int | str = 1000
     checkpoint_interval: int | str = 1000
@@ -274,11 +282,7 @@ def _in_full(name: str, value: Any) -> Any:
 def _checked(name: str, kind: Any, value: Any) -> Any:
     if get_origin(kind) is Literal and value not in get_args(kind):
         raise DataError(f"{name} must be one of {', '.join(get_args(kind))}, got {value}")
-    try:
-        checked = convert(value, kind, name)
-    except DataError as error:
-        got = "" if ", got " in str(error) else f", got {value!r}"
-        raise DataError(f"{error}{got}") from error
+    checked = convert_value(value, kind, name)
     _require_storable(name, _to_plain(checked))
     return checked
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import keras
 import tensorflow as tf
 
-from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.registry import Part, Registry
+from tf_image_segmentation.structs import Exponent, Fraction
 
 SCHEDULES: Registry[Callable[..., tf.Tensor]] = Registry("schedule")
 """Every schedule by name, see `register_schedule`."""
@@ -41,18 +41,14 @@ def constant(step: tf.Tensor, steps: float) -> tf.Tensor:
 
 
 @register_schedule
-def poly(step: tf.Tensor, steps: float, power: float = 0.9) -> tf.Tensor:
+def poly(step: tf.Tensor, steps: float, power: Exponent = 0.9) -> tf.Tensor:
     """Returns ``(1 - step / steps) ** power`` (Chen et al., "DeepLab", TPAMI 2018, section 4.1)."""
-    if power <= 0:
-        raise DataError(f"schedule poly: power must be above 0, got {power}")
     return tf.maximum(1.0 - step / steps, 0.0) ** power
 
 
 @register_schedule
-def cosine(step: tf.Tensor, steps: float, final: float = 0.0) -> tf.Tensor:
+def cosine(step: tf.Tensor, steps: float, final: Fraction = 0.0) -> tf.Tensor:
     """Returns half a cosine wave from 1 to ``final`` (Loshchilov and Hutter, ICLR 2017, eq. 5)."""
-    if not 0 <= final <= 1:
-        raise DataError(f"schedule cosine: final must be 0 to 1, got {final}")
     wave = 0.5 * (1.0 + tf.cos(math.pi * tf.minimum(step / steps, 1.0)))
     return final + (1.0 - final) * wave
 

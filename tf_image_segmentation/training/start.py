@@ -51,9 +51,9 @@ def initialize(network: Network, init_checkpoint: str | None, recipe: Recipe) ->
 def _restored(network: Network, start: str, new_layers: tuple[str, ...]) -> list[str]:
     path = find_checkpoint(start)
     is_name = path != start
+    report = network.restore(path, new_layers, new_head=is_name)
     if is_name:
         _check_options(network, start)
-    report = network.restore(path, new_layers, new_head=is_name)
     layers = dict.fromkeys(_layer(network, name) for name in report.initialized)
     new = f"new {'head' if is_name else 'layers'}, not trained yet: {', '.join(layers)}"
     return [f"starting from {start}", str(report), new if layers else "no layer is new"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
 import tensorflow as tf
 
-from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.training.losses import register_loss
 
 # Below this, a power of less than 1 has gradients that overflow.
 _SMALLEST = 1e-7
+_Gamma = Annotated[float, msgspec.Meta(ge=0, le=100)]
 
 
 @register_loss
@@ -18,7 +21,7 @@ def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
 
 @register_loss
-def focal(logits: tf.Tensor, labels: tf.Tensor, gamma: float = 2.0) -> tf.Tensor:
+def focal(logits: tf.Tensor, labels: tf.Tensor, gamma: _Gamma = 2.0) -> tf.Tensor:
     """Returns ``(1 - p) ** gamma * -log p`` of the true class (Lin et al., ICCV 2017, section 3.2).
 
     The softmax takes the place of the paper's sigmoid, and class balancing that of its alpha.
@@ -26,13 +29,8 @@ def focal(logits: tf.Tensor, labels: tf.Tensor, gamma: float = 2.0) -> tf.Tensor
     Args:
         logits: see `register_loss`.
         labels: see `register_loss`.
-        gamma: 0 or more; 0 gives the cross entropy.
-
-    Raises:
-        DataError: gamma is negative.
+        gamma: 0 to 100; 0 gives the cross entropy.
     """
-    if gamma < 0:
-        raise DataError(f"loss focal: gamma must be 0 or more, got {gamma}")
     losses = cross_entropy(logits, labels)
     # 1 - exp(-loss), exact for small losses, too.
     return tf.maximum(-tf.math.expm1(-losses), _SMALLEST) ** gamma * losses

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Annotated
 
+import msgspec
 import tensorflow as tf
 
-from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.structs import Fraction
 from tf_image_segmentation.training.losses import register_loss
 from tf_image_segmentation.training.losses.cross_entropy import cross_entropy
 from tf_image_segmentation.training.losses.total import weighted_mean
 
 Sum = Callable[[tf.Tensor], tf.Tensor]
+_Threshold = Annotated[float, msgspec.Meta(gt=0, le=1)]
 _HALF = 2**16  # values of half the bits of a float32
 
 
@@ -22,8 +25,8 @@ def ohem(
     labels: tf.Tensor,
     weights: tf.Tensor,
     sum_over_replicas: Sum,
-    threshold: float = 0.7,
-    min_kept: float = 1 / 16,
+    threshold: _Threshold = 0.7,
+    min_kept: Fraction = 1 / 16,
 ) -> tf.Tensor:
     """Returns this replica's part of the mean cross entropy over hard pixels.
 
@@ -39,14 +42,7 @@ def ohem(
         sum_over_replicas: see `register_loss`.
         threshold: above 0, up to 1; 1 keeps all pixels.
         min_kept: share of the labeled pixels of the global batch, 0 to 1.
-
-    Raises:
-        DataError: an argument is out of range.
     """
-    if not 0 < threshold <= 1:
-        raise DataError(f"loss ohem: threshold must be above 0 and at most 1, got {threshold}")
-    if not 0 <= min_kept <= 1:
-        raise DataError(f"loss ohem: min_kept must be 0 to 1, got {min_kept}")
     losses = cross_entropy(logits, labels)
     valid = tf.cast(weights > 0, tf.float32)
     # abs, because -0.0 would be sorted by its sign bit.

@@ -175,7 +175,7 @@ def class_weights(class_pixels: tuple[int, ...], exponent: float) -> tuple[float
 
     Args:
         class_pixels: pixels of each class over the training set; a class without any weighs 1.
-        exponent: between 0 and 1; 0 gives None, which weighs all pixels alike.
+        exponent: between 0 and 2; 0 gives None, which weighs all pixels alike.
     """
     if exponent == 0:
         return None
