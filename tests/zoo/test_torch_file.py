@@ -90,7 +90,7 @@ def program(*instructions: bytes) -> bytes:
 
 
 @FORMATS
-def test_nothing_is_executed(read, write, tmp_path):
+def test_nothing_is_executed(read, write, tmp_path):  # fault 53
     target = tmp_path / "attacked"
     with pytest.raises(
         DataError, match=r"because it names '(_?io|builtins)\.open'; nothing .*exec"
