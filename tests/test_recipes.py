@@ -15,7 +15,15 @@ NAMES = sorted(built_in_recipes())
 
 
 def test_these_recipes_are_built_in():
-    assert NAMES == ["camvid", "isbi_em", "pascal_voc", "pascal_voc_mobilenet", "shapes"]
+    assert NAMES == [
+        "camvid",
+        "camvid_mobilenet",
+        "isbi_em",
+        "pascal_voc",
+        "pascal_voc_from_convolutions",
+        "pascal_voc_mobilenet",
+        "shapes",
+    ]
 
 
 def test_pascal_voc_is_the_classic_recipe():
