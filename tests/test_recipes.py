@@ -22,6 +22,7 @@ def test_these_recipes_are_built_in():
         "pascal_voc",
         "pascal_voc_from_convolutions",
         "pascal_voc_mobilenet",
+        "pascal_voc_mobilenet_large",
         "shapes",
     ]
 
