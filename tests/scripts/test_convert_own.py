@@ -181,3 +181,128 @@ def test_coco_polygons(run_script: Run, tmp_path: Path) -> None:
     expected[3:7, 2:10] = 1
     np.testing.assert_array_equal(mask, expected)
     assert image_id == "photo"
+
+
+def paint(root: Path, count: int, names: str = "{}") -> None:
+    """Adds images that look unlike each other, each third with a window."""
+    rng = np.random.default_rng(count)
+    for number in range(count):
+        for folder in ("images", "masks"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3)).astype(np.uint8))
+        name = names.format("abcdefghijklmno"[number])
+        coarse.resize((24, 20), Image.Resampling.BICUBIC).save(root / "images" / f"{name}.png")
+        Image.fromarray(INSIDE * (number % 3 == 0)).save(root / "masks" / f"{name}.png")
+    (root / "classes.csv").write_text("name,id\nwall,0\nwindow,1\n")
+
+
+def converted(folder: Path) -> dict[str, set[str]]:
+    splits = Manifest.read(folder).splits
+    return {split: {example[2] for example in read_examples(folder, split)} for split in splits}
+
+
+def test_a_split_is_made(run_script: Run, tmp_path: Path) -> None:
+    paint(tmp_path / "set", 15)
+    options = ["auto", "--root", tmp_path / "set", "--workers", 1]
+    out = tmp_path / "out"
+    result = run_script("convert_dataset.py", *options, "--output-dir", out, "--split", "80/20")
+    assert result.returncode == 0, result.stderr
+    splits = converted(out)
+    assert {name: len(ids) for name, ids in splits.items()} == {"train": 12, "val": 3}
+    assert not splits["train"] & splits["val"]
+    manifest = Manifest.read(out)
+    assert manifest.splits["val"].class_pixels[1] == 240, "one of three has a window"
+    assert (manifest.source["split"], manifest.source["split_seed"]) == ("80/20", 0)
+    three = ["--output-dir", tmp_path / "three", "--split", "60/20/20", "--group", "."]
+    result = run_script("convert_dataset.py", *options, *three)
+    assert result.returncode == 0, result.stderr
+    assert {n: len(i) for n, i in converted(tmp_path / "three").items()} == {
+        "train": 9,
+        "val": 3,
+        "test": 3,
+    }
+
+
+def test_folds_are_made(run_script: Run, tmp_path: Path) -> None:
+    paint(tmp_path / "set", 15)
+    options = ["folder", "--root", tmp_path / "set", "--workers", 1]
+    out = tmp_path / "out"
+    result = run_script("convert_dataset.py", *options, "--output-dir", out, "--folds", 3)
+    assert result.returncode == 0, result.stderr
+    folds = [converted(out / f"fold_{number}") for number in (1, 2, 3)]
+    assert all(not fold["train"] & fold["val"] for fold in folds)
+    assert all(len(fold["train"] | fold["val"]) == 15 for fold in folds)
+    assert set.union(*(fold["val"] for fold in folds)) == folds[0]["train"] | folds[0]["val"]
+    listed = json.loads((out / "folds.json").read_text())["folds"]
+    assert {name: set(ids) for name, ids in listed.items()} == {
+        f"fold_{number}": fold["val"] for number, fold in enumerate(folds, 1)
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--split", "80"], "--split 80: write shares of 100, such as 80/20"),
+        (["--split", "80/30"], "--split 80/30: write shares"),
+        (["--split", "120/-20"], "write shares"),
+        (["--split", "80/20", "--folds", 3], "--split and --folds exclude each other"),
+        (["--folds", 1], "--folds must be 2 to 20, got 1"),
+        (["--group", "x"], "--group says what --split or --folds keep together"),
+        (["--rename-split", "a=b"], "--rename-split a=b: there is no such split, only train"),
+        (["--rename-split", "train=.."], "write OLD=NEW"),
+        (["--boxes", "fill"], "--boxes: is no option of the dataset 'folder'; leave it out"),
+    ],
+)
+def test_options_that_make_no_sense(
+    run_script: Run, tmp_path: Path, options: list[Any], words: str
+) -> None:
+    paint(tmp_path / "set", 3)
+    always = ["folder", "--root", tmp_path / "set", "--output-dir", tmp_path / "out"]
+    result = run_script("convert_dataset.py", *always, "--workers", 1, *options)
+    assert result.returncode == 1 and words in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_splits_are_renamed_and_never_mixed(run_script: Run, rooms: Path, tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (rooms / folder / "val").rename(rooms / folder / "holdout")
+    options = ["folder", "--root", rooms, "--output-dir", tmp_path / "out", "--workers", 1]
+    options += ["--mask-encoding", "binary_255"]
+    result = run_script("convert_dataset.py", *options, "--split", "50/50")
+    assert "--split would mix the splits holdout, train; choose one" in result.stderr
+    result = run_script("convert_dataset.py", *options, "--rename-split", "holdout=val")
+    assert result.returncode == 0, result.stderr
+    assert converted(tmp_path / "out") == {"train": {"0", "1"}, "val": {"2"}}
+    options += ["--overwrite", "--rename-split", "holdout=train"]
+    result = run_script("convert_dataset.py", *options)
+    assert "two splits would be called train" in result.stderr
+
+
+def test_a_foreground_taken_for_ignored_is_warned_of(
+    run_script: Run, rooms: Path, tmp_path: Path
+) -> None:  # fault 74
+    (rooms / "classes.csv").write_text("name\nwall\nwindow\ndoor\n")
+    options = ["folder", "--root", rooms, "--output-dir", tmp_path / "out", "--workers", 1]
+    result = run_script("convert_dataset.py", *options)
+    assert result.returncode == 0, result.stderr
+    assert "warning: masks hold 'wall' alone, and beside it 720 ignored pixels" in result.stdout
+
+
+def test_sixteen_bits_and_long_lists_are_told_once(run_script: Run, tmp_path: Path) -> None:
+    # faults 76 and 77
+    paint(tmp_path / "set", 3)
+    for path in (tmp_path / "set/images").iterdir():
+        Image.fromarray(np.full((20, 24), 3000, np.uint16)).save(path)
+    options = ["folder", "--root", tmp_path / "set", "--output-dir", tmp_path / "out"]
+    result = run_script("convert_dataset.py", *options, "--workers", 1)
+    assert result.returncode == 1
+    assert "So are 2 others. Percentiles of their values: 0 % 3000," in result.stderr
+    assert result.stderr.count("16-bit") == 1
+    for number in range(30):
+        (tmp_path / f"set/images/more{number}.png").touch()
+    result = run_script("convert_dataset.py", *options, "--workers", 1)
+    assert result.stderr.count(": missing") == 20
+    assert "and 10 more, see " in result.stderr
+    named = Path(result.stderr.partition("more, see ")[2].split()[0])
+    assert named.read_text().count(": missing") == 30
+    named.unlink()

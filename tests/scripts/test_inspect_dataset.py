@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,3 +104,61 @@ def test_options_that_make_no_sense(inspect, streets, tmp_path):
     assert result.returncode == 1 and "name another file with --report" in result.stderr
     result = inspect("camvids", "--root", streets)
     assert result.returncode == 1 and "unknown dataset 'camvids'" in result.stderr
+
+
+def write_rooms(root, mask=255, names="ab", image=None):
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names):
+        pixels = np.full((40, 60, 3), number, np.uint8) if image is None else image
+        Image.fromarray(pixels).save(root / f"images/{name}.png")
+        Image.fromarray(np.kron(np.eye(2), np.full((20, 30), mask)).astype(np.uint8)).save(
+            root / f"masks/{name}.png"
+        )
+    (root / "classes.csv").write_text("name\nwall\nwindow\ndoor\n")
+
+
+def test_the_layout_is_found_and_the_command_printed(inspect, tmp_path):
+    write_rooms(tmp_path / "rooms", mask=1)
+    result = inspect("auto", "--root", tmp_path / "rooms", "--mask-encoding", "index")
+    assert result.returncode == 0, result.stderr
+    command = "python scripts/convert_dataset.py folder --root"
+    assert "layout: folder, because it has the folders images and masks" in result.stdout
+    assert f"command: {command} {tmp_path}/rooms --output-dir rooms_records" in result.stdout
+    assert "--mask-encoding index\n" in result.stdout
+
+
+# fault 74
+def test_a_single_class_beside_ignored_pixels_is_an_error(inspect, tmp_path):
+    write_rooms(tmp_path)
+    result = inspect("folder", "--root", tmp_path)
+    assert result.returncode == 1
+    assert "error: single-class: masks hold 'wall' alone, and beside it 2,400 ign" in result.stderr
+    assert inspect("folder", "--root", tmp_path, "--allow", "single-class").returncode == 0
+    write_rooms(tmp_path, mask=1)
+    assert inspect("folder", "--root", tmp_path).returncode == 0
+
+
+# fault 76
+def test_sixteen_bits_are_told_once_with_a_range(inspect, tmp_path):
+    values = np.linspace(1000, 5000, 2400).reshape(40, 60).astype(np.uint16)
+    write_rooms(tmp_path, mask=1, names="abc", image=values)
+    result = inspect("folder", "--root", tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.count("is a 16-bit image") == 1
+    assert "0 % 1000," in result.stderr and "100 % 5000;" in result.stderr
+    low, high = re.search(r"--intensity-range ([\d.]+) ([\d.]+)", result.stderr).groups()
+    assert 1000 <= float(low) < 1010 and 4990 < float(high) <= 5000
+    assert inspect("folder", "--root", tmp_path, "--intensity-range", low, high).returncode == 0
+
+
+# fault 77
+def test_long_lists_end_after_20(inspect, tmp_path):
+    write_rooms(tmp_path, mask=1, names="abcdefghijklmnopqrstuvwxyz")
+    for path in (tmp_path / "masks").glob("[b-z].png"):
+        path.unlink()
+    result = inspect("folder", "--root", tmp_path)
+    assert result.stderr.count(".png: missing") == 20
+    named = re.search(r"and 5 more, see (\S+)", result.stderr)[1]
+    assert Path(named).read_text().count(": missing") == 25
+    Path(named).unlink()

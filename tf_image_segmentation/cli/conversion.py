@@ -13,6 +13,7 @@ from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.cli.options import add_image_options, chosen_intensity_range
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.sample import Sample
+from tf_image_segmentation.datasets.single_class import single_class
 
 if TYPE_CHECKING:
     from tf_image_segmentation.tfrecords.manifest import Manifest
@@ -83,6 +84,8 @@ def _report(manifest: Manifest, folder: Path, seconds: float) -> str:
         f"next: {command_line.typed('inspect_tfrecords')} {folder} --verify "
         f"--contact-sheet {folder}.png",
     ]
+    if found := single_class(manifest.info, _label_pixels(manifest)):
+        lines.insert(-1, f"warning: {found}")
     absent = [name for name in ("train", "val") if name not in manifest.splits]
     if absent and not {*manifest.splits} <= {"val", "test"}:  # which are for evaluation alone
         lines.insert(
@@ -92,6 +95,17 @@ def _report(manifest: Manifest, folder: Path, seconds: float) -> str:
             "not validate, unless --val-tfrecords names other records",
         )
     return "\n".join(lines)
+
+
+def _label_pixels(manifest: Manifest) -> list[int]:
+    """Returns the pixels of each mask value."""
+    pixels = [0] * 256
+    for split in manifest.splits.values():
+        for label, count in enumerate(split.class_pixels):
+            pixels[label] += count
+        if manifest.info.ignore_label is not None:
+            pixels[manifest.info.ignore_label] += split.ignored_pixels
+    return pixels
 
 
 def _class_line(manifest: Manifest) -> str:

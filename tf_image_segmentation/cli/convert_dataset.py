@@ -1,8 +1,8 @@
 """Converts a dataset to files of records: a known one, or one's own.
 
-One's own is a folder of images and masks (folder), a list of pairs (csv), or annotations of LabelMe
-(labelme) or COCO (coco); docs/your_own_data.md has their layouts. For the union of PASCAL VOC 2012
-and Berkeley SBD use convert_pascal_voc.py, which has modes.
+The name auto finds out which layout one's own data has; docs/your_own_data.md has all of them. With
+--split or --folds, images are divided first. For the union of PASCAL VOC 2012 and Berkeley SBD use
+convert_pascal_voc.py, which has modes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,16 @@ from collections.abc import Mapping, Sequence
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.cli.conversion import add_conversion_arguments, run_conversion
 from tf_image_segmentation.cli.dataset_choice import add_dataset_arguments, chosen_dataset
+from tf_image_segmentation.cli.splitting import (
+    FOLDS_FILE,
+    add_split_options,
+    check_split_options,
+    divided,
+    folds_of,
+    split_facts,
+    write_folds,
+)
+from tf_image_segmentation.datasets.lists import check_ids
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 
@@ -25,6 +35,7 @@ def parse_arguments() -> argparse.Namespace:
         "--splits", nargs="+", metavar="SPLIT", help="splits to convert; None converts all"
     )
     add_conversion_arguments(parser)
+    add_split_options(parser)
     return parser.parse_args()
 
 
@@ -39,6 +50,18 @@ def list_split(splits: Mapping[str, Sequence[Sample]], split: str) -> Sequence[S
 def main() -> None:
     """Parses the command line and converts."""
     arguments = parse_arguments()
+    check_split_options(arguments)
     _, (info, splits) = chosen_dataset(arguments)
     samples = {split: list_split(splits, split) for split in arguments.splits or splits}
-    run_conversion(arguments, info, samples, source={})
+    check_ids(samples)
+    facts = split_facts(arguments)
+    if arguments.folds is None:
+        run_conversion(arguments, info, divided(arguments, info, samples), source=facts)
+        return
+    folds = folds_of(arguments, info, samples)
+    folder = arguments.output_dir
+    for name, of_fold in folds.items():
+        arguments.output_dir = folder / name
+        run_conversion(arguments, info, of_fold, source={**facts, "fold": name})
+    write_folds(folder, folds, facts)
+    print(f"wrote {folder / FOLDS_FILE}, which lists the images that each fold validates on")

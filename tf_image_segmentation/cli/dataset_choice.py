@@ -12,7 +12,7 @@ from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.datasets import Dataset, OpenDataset, dataset_names, get_dataset
 from tf_image_segmentation.datasets.decode.mask_alpha import TRANSPARENT
 from tf_image_segmentation.datasets.decode.mask_encodings import MASK_ENCODINGS
-from tf_image_segmentation.datasets.detection import AUTO, Detection, detect_one
+from tf_image_segmentation.datasets.detection import AUTO, detect_one
 from tf_image_segmentation.datasets.registry import LayoutOption
 from tf_image_segmentation.datasets.split_names import renamed
 from tf_image_segmentation.datasets.stacks import all_pages
@@ -85,7 +85,8 @@ def chosen_dataset(arguments: argparse.Namespace) -> tuple[Dataset, OpenDataset]
     if arguments.name == AUTO:
         detection = detect_one(arguments.root)
         arguments.name, arguments.root = detection.name, detection.root
-        print(_found(detection), flush=True)
+        print(f"layout: {detection.name}, because {detection.reason}")
+        print(f"command: {_conversion(arguments)}", flush=True)
     dataset = get_dataset(arguments.name)
     given = {option.name: getattr(arguments, option.name) for option in _layout_options()}
     options = {name: value for name, value in given.items() if value is not None}
@@ -104,11 +105,19 @@ def chosen_dataset(arguments: argparse.Namespace) -> tuple[Dataset, OpenDataset]
     return dataset, OpenDataset(replace(info, transparent=arguments.transparent), splits)
 
 
-def _found(detection: Detection) -> str:
-    name, root, reason = detection
-    words = [name, "--root", str(root), "--output-dir", f"{root.resolve().name}_records"]
-    command = f"{command_line.typed('convert_dataset')} {shlex.join(words)}"
-    return f"layout: {name}, because {reason}\ncommand: {command}"
+def _conversion(arguments: argparse.Namespace) -> str:
+    """Returns the command that converts, with the options that were given of how files are read."""
+    root = arguments.root
+    output = getattr(arguments, "output_dir", None) or Path(f"{root.resolve().stem}_records")
+    words = [arguments.name, "--root", str(root), "--output-dir", str(output)]
+    names = [option.name for option in _layout_options()]
+    for name in ("mask_encoding", "transparent", "pages", "rename_split", *names):
+        if value := getattr(arguments, name):
+            words += [
+                f"--{name.replace('_', '-')}",
+                *([value] if isinstance(value, str) else value),
+            ]
+    return f"{command_line.typed('convert_dataset')} {shlex.join(words)}"
 
 
 def _name_of_root(root: Path, layout: str) -> str:

@@ -35,6 +35,13 @@ def usual_names(splits: Mapping[str, T]) -> dict[str, T]:
     }
 
 
+def only_known(splits: Mapping[str, T]) -> dict[str, T]:
+    """Returns the splits; a single one of no split's name is a mere folder or file, and "train"."""
+    if len(splits) == 1 and not known_split(next(iter(splits))):
+        return {DEFAULT_SPLIT: next(iter(splits.values()))}
+    return dict(splits)
+
+
 def renamed(splits: Mapping[str, T], changes: Sequence[str]) -> dict[str, T]:
     """Returns the splits under other names.
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.datasets.single_class import single_class
 from tf_image_segmentation.inspection.findings import ERROR, WARNING, Finding, counted, shorten
 from tf_image_segmentation.inspection.near_duplicates import Pair
 from tf_image_segmentation.inspection.statistics import LEAST_SIDE, SplitStatistics
@@ -28,6 +29,7 @@ def content_findings(
     return [
         *_repeated_ids(statistics),
         *_across_splits(pairs),
+        *_single_class(statistics, info),
         *_absent_classes(statistics, info),
         *_ids(statistics, "unlabeled", "without a labeled pixel", _unlabeled(statistics, info)),
         *_ids(
@@ -106,6 +108,15 @@ def _across_splits(pairs: Sequence[Pair]) -> list[Finding]:
 
 def _named(split: str, image_id: str) -> str:
     return f"{split} {image_id}"
+
+
+def _single_class(statistics: Statistics, info: DatasetInfo | None) -> list[Finding]:
+    if info is None or not statistics:
+        return []
+    pixels = np.sum([found.label_pixels for found in statistics.values()], axis=0)
+    found = single_class(info, pixels.tolist())
+    way_out = "--allow single-class accepts it, if ignored pixels and one class are all there is"
+    return [Finding(ERROR, "single-class", found, way_out=way_out)] if found else []
 
 
 def _absent_classes(statistics: Statistics, info: DatasetInfo | None) -> list[Finding]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tf_image_segmentation.datasets.long_lists import first_lines
 from tf_image_segmentation.inspection.measurement import Fault
 
 ERROR, WARNING = "error", "warning"
@@ -14,7 +15,9 @@ RULES = {
     "unlisted": "splits that cannot be listed or opened",
     "sizes": "splits of another size than published",
     "missing": "missing files",
+    "intensity-range": "images of more than 8 bits without --intensity-range",
     "broken": "broken files",
+    "single-class": "a single class beside ignored pixels",
     "repeated-ids": "image ids that occur twice",
     "duplicates": "images of one split that are in another one, too",
     "near-duplicates": "images of one split that look like one of another",
@@ -104,6 +107,11 @@ _FAULTS = {
         "with missing files",
         "copy or download them again; --skip-bad leaves them out of a conversion",
     ),
+    "intensity-range": (
+        "dataset",
+        "with images of more than 8 bits",
+        "add the option; it is noted in the records",
+    ),
     "broken": (
         "file",
         "cannot be used",
@@ -121,7 +129,9 @@ def fault_findings(faults: Iterable[Fault]) -> list[Finding]:
     for rule, (noun, what, way_out) in _FAULTS.items():
         if reasons := by_rule[rule]:
             summary = f"{counted(len(reasons), noun)} {what}"
-            findings.append(Finding(ERROR, rule, summary, tuple(reasons), way_out))
+            findings.append(
+                Finding(ERROR, rule, summary, tuple(first_lines(reasons, rule)), way_out)
+            )
     return findings
 
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
 from tf_image_segmentation.datasets.decode.images import read_sample
+from tf_image_segmentation.datasets.decode.intensities import IntensityRangeNeeded, proposal
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import missing_files
 from tf_image_segmentation.datasets.sample import Sample
@@ -71,13 +72,19 @@ class SampleSource:
             faults += [Fault("missing", job.position.split, text) for text in missing.values()]
             jobs += [] if missing else [job]
         measure_job = functools.partial(_measured, read=self._read)
+        deep: list[IntensityRangeNeeded] = []
         with closing(map_in_order(jobs, measure_job, self._workers)) as results:
             shown = tqdm(results, total=len(jobs), unit="image", disable=not self._progress)
             for job, result in zip(jobs, shown, strict=True):
-                if isinstance(result, DataError):
+                if isinstance(result, IntensityRangeNeeded):
+                    deep.append(result)
+                elif isinstance(result, DataError):
                     faults.append(Fault("broken", job.position.split, str(result)))
                 else:
                     observe(result)
+        if deep:
+            splits = ", ".join(self._samples)
+            faults.append(Fault("intensity-range", splits, proposal(deep)))
         return faults
 
     def _jobs(self) -> Iterable[_Job]:

@@ -21,8 +21,10 @@ from tqdm import tqdm
 
 from tf_image_segmentation.datasets.decode.encoding import EncodedSample, encode_sample
 from tf_image_segmentation.datasets.decode.images import MAX_PIXELS
+from tf_image_segmentation.datasets.decode.intensities import IntensityRangeNeeded, proposal
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.lists import check_ids, missing_files
+from tf_image_segmentation.datasets.long_lists import first_lines
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DISK_FULL, DataError, disk_error
 from tf_image_segmentation.tfrecords.files import shard_name
@@ -127,7 +129,7 @@ def _missing_files(
     reasons = [reason for by_id in missing.values() for reason in by_id.values()]
     if reasons and not skip_bad:
         # The way out comes last, because the list may be longer than a screen.
-        lines = "\n  ".join(reasons)
+        lines = "\n  ".join(first_lines(reasons, "missing"))
         raise DataError(
             f"files of {len(reasons)} samples are missing:\n  {lines}\n{_SKIP_BAD_HINT}"
         )
@@ -197,20 +199,23 @@ class _BadSamples:
 
     total: int
     skip: bool
-    reasons: list[str] = field(default_factory=list)
+    errors: list[DataError] = field(default_factory=list)
 
-    def add(self, reason: str) -> None:
-        self.reasons.append(reason)
-        if len(self.reasons) >= _MAX_BAD_SAMPLES:
+    def add(self, error: DataError) -> None:
+        self.errors.append(error)
+        if len(self.errors) >= _MAX_BAD_SAMPLES:
             self.raise_all()
 
     def raise_all(self) -> None:
-        if self.skip or not self.reasons:
+        if self.skip or not self.errors:
             return
-        stopped = " (stopped there)" if len(self.reasons) >= _MAX_BAD_SAMPLES else ""
-        lines = "\n  ".join(sorted(self.reasons))  # training samples come in another order
+        stopped = " (stopped there)" if len(self.errors) >= _MAX_BAD_SAMPLES else ""
+        deep = [error for error in self.errors if isinstance(error, IntensityRangeNeeded)]
+        # Sorted, because training samples come in another order.
+        reasons = sorted(str(error) for error in self.errors if error not in deep)
+        lines = "\n  ".join([*([proposal(deep)] if deep else []), *reasons])
         raise DataError(
-            f"{len(self.reasons)} of {self.total} samples cannot be used{stopped}; nothing was "
+            f"{len(self.errors)} of {self.total} samples cannot be used{stopped}; nothing was "
             f"written; {_SKIP_BAD_HINT}:\n  {lines}"
         )
 
@@ -249,7 +254,7 @@ class _SplitWriter:
                 self.advance()
                 if isinstance(result, DataError):
                     self.skipped[sample.image_id] = str(result)
-                    self.bad.add(str(result))
+                    self.bad.add(result)
                     continue
                 writer.write(serialize(result))
                 self._count(result, info.ignore_label)

@@ -18,7 +18,7 @@ from tf_image_segmentation.datasets.lists import list_files, resolve_inside
 from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
-from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT
+from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT, only_known
 from tf_image_segmentation.datasets.voc_labelmap import FILES, read_voc_classes
 from tf_image_segmentation.errors import DataError
 
@@ -83,7 +83,8 @@ def _folders(root: Path) -> dict[str, Path]:
         return {}
     subfolders = sorted(p for p in root.iterdir() if p.is_dir() and p.name[:1] != ".")
     filled = {p.name: p for p in subfolders if list_files(p, IMAGE_SUFFIXES)}
-    return filled if filled and not list_files(root, IMAGE_SUFFIXES) else {DEFAULT_SPLIT: root}
+    nested = filled and not list_files(root, IMAGE_SUFFIXES)
+    return only_known(filled) if nested else {DEFAULT_SPLIT: root}
 
 
 def _samples(folder: Path, suffix: str) -> list[Sample]:

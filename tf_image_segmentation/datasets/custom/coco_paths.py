@@ -11,7 +11,7 @@ import msgspec
 
 from tf_image_segmentation.datasets.custom.files import names_in
 from tf_image_segmentation.datasets.lists import list_files
-from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT, known_split
+from tf_image_segmentation.datasets.split_names import only_known
 from tf_image_segmentation.errors import DataError
 
 ANNOTATIONS = "annotations"
@@ -50,12 +50,10 @@ def annotation_files(root: Path) -> dict[str, Path]:
         DataError: there is no such file, or two are of one split.
     """
     if root.is_file():
-        return {_only_name(root): root}
+        return only_known({_split_name(root): root})
     for folder in (root / ANNOTATIONS, root):
         if paths := _chosen(folder):
-            if len(paths) == 1:
-                return {_only_name(paths[0]): paths[0]}
-            return _by_split([(_split_name(path), path) for path in paths])
+            return only_known(_by_split([(_split_name(path), path) for path in paths]))
     nested = [
         (folder.name, path)
         for folder in sorted(root.iterdir() if root.is_dir() else [])
@@ -67,7 +65,7 @@ def annotation_files(root: Path) -> dict[str, Path]:
             f"{root}: holds no .json files of annotations, neither in {ANNOTATIONS}/ nor in itself "
             "or its subfolders; export annotations to there"
         )
-    return _by_split(nested)
+    return only_known(_by_split(nested))
 
 
 def _chosen(folder: Path, sniff: bool = False) -> list[Path]:
@@ -96,11 +94,6 @@ def _by_split(found: Sequence[tuple[str, Path]]) -> dict[str, Path]:
 
 def _split_name(path: Path) -> str:
     return re.sub(r"(?<=[^\W\d_])_?20\d\d$", "", path.stem.removeprefix(_INSTANCES))
-
-
-def _only_name(path: Path) -> str:
-    name = _split_name(path)
-    return name if known_split(name) else DEFAULT_SPLIT
 
 
 def image_folder(root: Path, split: str, path: Path, file_names: Sequence[str]) -> Path:

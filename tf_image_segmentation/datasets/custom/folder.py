@@ -21,7 +21,7 @@ from tf_image_segmentation.datasets.lists import check_disjoint, list_files, res
 from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
-from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT
+from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT, known_split
 from tf_image_segmentation.datasets.voc_labelmap import read_voc_classes
 from tf_image_segmentation.errors import DataError
 
@@ -106,7 +106,8 @@ def _two_folders(root: Path) -> tuple[Path, Path]:
 def _splits_with_both(root: Path) -> dict[str, Path]:
     """Returns the subfolders that hold a folder of images and one of masks, which are splits."""
     below = sorted(p for p in root.iterdir() if p.is_dir()) if root.is_dir() else []
-    return {p.name: p for p in below if all(folder.is_dir() for folder in _two_folders(p))}
+    found = {p.name: p for p in below if all(folder.is_dir() for folder in _two_folders(p))}
+    return found if len(found) > 1 or any(map(known_split, found)) else {}
 
 
 def _joined(files: Files, suffix: str) -> Files:

@@ -35,7 +35,7 @@ from tf_image_segmentation.datasets.lists import differing_in_case
 from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
-from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT, known_split
+from tf_image_segmentation.datasets.split_names import only_known
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.structs import Color
@@ -168,9 +168,7 @@ def _paths(root: Path) -> dict[str, list[Path]]:
             "correct the lists"
         )
     paths = {split: [path for (path,) in each.values() if path] for split, each in found.items()}
-    if len(paths) == 1 and not known_split(next(iter(paths))):
-        return {DEFAULT_SPLIT: next(iter(paths.values()))}  # a folder that is no split
-    return paths
+    return only_known(paths)
 
 
 def _read_all(root: Path, paths: list[Path]) -> dict[Path, Annotation]:

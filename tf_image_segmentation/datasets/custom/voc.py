@@ -15,7 +15,7 @@ from tf_image_segmentation.datasets.lists import list_files, read_ids, resolve_i
 from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
-from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT, known_split, usual_names
+from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT, only_known, usual_names
 from tf_image_segmentation.datasets.voc_labelmap import FILES, read_voc_classes
 from tf_image_segmentation.errors import DataError
 
@@ -125,8 +125,7 @@ def _ids(folder: Path, masks: Path) -> dict[str, list[str]]:
     lists = usual_names({split: ids for split, ids in lists.items() if ids})
     if "trainval" in lists and {"train", "val"} & lists.keys():
         del lists["trainval"]
-    if len(lists) == 1 and not known_split(next(iter(lists))):
-        lists = {DEFAULT_SPLIT: next(iter(lists.values()))}
+    lists = only_known(lists)
     there = [p.relative_to(masks).with_suffix("").as_posix() for p in _below(masks, [".png"])]
     if not lists:
         return {DEFAULT_SPLIT: there}

@@ -21,7 +21,7 @@ from tf_image_segmentation.datasets.lists import list_files, read_ids, resolve_i
 from tf_image_segmentation.datasets.registry import OpenDataset, register_layout
 from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.datasets.source import Source
-from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT
+from tf_image_segmentation.datasets.split_names import DEFAULT_SPLIT, only_known
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.datasets.voc_labelmap import BACKGROUND, plain_name
 from tf_image_segmentation.errors import DataError
@@ -86,7 +86,7 @@ def open_yolo(root: Path, boxes: str | None = None) -> OpenDataset:
         split: list(_samples(images, labels, ids, boxes))
         for split, (images, labels) in _folders(root).items()
     }
-    splits = {split: samples for split, samples in splits.items() if samples}
+    splits = only_known({split: samples for split, samples in splits.items() if samples})
     if not splits:
         raise DataError(f"{root}: holds no images where {NAME} has them; check the root")
     check_installed()

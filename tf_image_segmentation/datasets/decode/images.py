@@ -11,6 +11,7 @@ from PIL import Image, ImageFile
 
 from tf_image_segmentation.datasets.decode import decoding
 from tf_image_segmentation.datasets.decode.decoding import MAX_PIXELS
+from tf_image_segmentation.datasets.decode.intensities import range_needed
 from tf_image_segmentation.datasets.decode.masks import read_class_ids
 from tf_image_segmentation.datasets.decode.pages import reader_of
 from tf_image_segmentation.datasets.info import DatasetInfo
@@ -208,7 +209,6 @@ def _decode(
     data = decoding.read_bytes(path)
     stored = _opened(path, data, max_pixels)
     if decoding.content_type(data) == "PNG" and decoding.png_header(data).bit_depth == 16:
-        _check_range(path, intensity_range)
         pixels = _rgb(path, _sixteen_bits(path, data, stored), intensity_range)
     else:
         pixels = decoding.load(path, data, stored)
@@ -228,12 +228,11 @@ def _opened(path: Path, data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     return decoding.open_image(path, data, max_pixels)
 
 
-def _check_range(path: Path, intensity_range: tuple[float, float] | None) -> tuple[float, float]:
+def _check_range(
+    path: Path, values: np.ndarray, intensity_range: tuple[float, float] | None
+) -> tuple[float, float]:
     if intensity_range is None:
-        raise DataError(
-            f"{path}: is a 16-bit image; give intensity_range=(low, high) (--intensity-range), the "
-            "values that become 0 and 255, or convert it to 8 bits"
-        )
+        raise range_needed(path, values)
     low, high = intensity_range
     if not low < high:
         raise DataError(
@@ -250,7 +249,7 @@ def _rgb(
     A single channel is repeated: red, green and blue are the gray value.
     """
     if values.dtype != np.uint8:
-        low, high = _check_range(path, intensity_range)
+        low, high = _check_range(path, values, intensity_range)
         scaled = (values.astype(np.float32) - low) * (255 / (high - low))
         values = np.rint(scaled).clip(0, 255).astype(np.uint8)
     return Image.fromarray(values).convert("RGB")
