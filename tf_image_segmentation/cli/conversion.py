@@ -92,7 +92,7 @@ def _report(manifest: Manifest, folder: Path, seconds: float) -> str:
             -1,
             "training looks for the splits train and val, and there is no "
             f"{' and no '.join(absent)} (only {', '.join(manifest.splits)}); without val it does "
-            "not validate, unless --val-tfrecords names other records",
+            "not validate, unless --val-tfrecords names other records; --split 80/20 divides train",
         )
     return "\n".join(lines)
 

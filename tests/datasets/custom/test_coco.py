@@ -127,10 +127,15 @@ def test_small_ones_lie_over_large_ones_and_crowds_under_all(tmp_path):
     np.testing.assert_array_equal(mask(tmp_path)[0], [2, 1, 1, 1, 255, 1])
 
 
-def test_a_mask_may_be_background_and_crowd_alone(tmp_path):
+def test_a_dataset_of_crowds_alone_needs_an_option(tmp_path):
     path = write(tmp_path, [annotation(1, runs(0, 5, 25), iscrowd=1)])
     change(path, categories=[{"id": 3, "name": "cat"}])
-    np.testing.assert_array_equal(mask(tmp_path)[0], [255, 0, 0, 0, 0, 0])
+    with pytest.raises(DataError, match=r"all 1 annotations have iscrowd 1, .* --crowds class"):
+        COCO.open(tmp_path)
+    for crowds, label in {"ignore": 255, "class": 1}.items():
+        info, splits = COCO.open(tmp_path, crowds=crowds)
+        found = read_sample(splits["train"][0], info).mask[0]
+        np.testing.assert_array_equal(found, [label, 0, 0, 0, 0, 0])
 
 
 def test_compressed_run_lengths_are_those_of_the_published_encoder():

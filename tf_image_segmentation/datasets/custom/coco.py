@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from tf_image_segmentation.datasets.custom.coco_boxes import BOXES, classes_of, without_boxes
+from tf_image_segmentation.datasets.custom.coco_boxes import (
+    BOXES,
+    CROWDS,
+    classes_of,
+    without_boxes,
+    without_crowds,
+)
 from tf_image_segmentation.datasets.custom.coco_file import CocoFile, Id, in_order, read_coco
 from tf_image_segmentation.datasets.custom.coco_masks import (
     IGNORE_LABEL,
@@ -57,8 +63,8 @@ def detect(root: Path) -> str | None:
     return f"{path.name} holds COCO annotations" if is_coco(path) else None
 
 
-@register_layout(NAME, SOURCE, detect=detect, options=(BOXES,))
-def open_coco(root: Path, boxes: str | None = None) -> OpenDataset:
+@register_layout(NAME, SOURCE, detect=detect, options=(BOXES, CROWDS))
+def open_coco(root: Path, boxes: str | None = None, crowds: str | None = None) -> OpenDataset:
     """Returns "background" and the categories in the order of their ids, and the samples.
 
     A category that is called "background" is class 0 itself, and one that only groups others is no
@@ -68,6 +74,7 @@ def open_coco(root: Path, boxes: str | None = None) -> OpenDataset:
     Args:
         root: the folder, or a file of annotations.
         boxes: see `without_boxes`.
+        crowds: see `without_crowds`.
 
     Raises:
         DataError: the folder is not as `SOURCE` says, its files differ in their categories, or
@@ -75,7 +82,10 @@ def open_coco(root: Path, boxes: str | None = None) -> OpenDataset:
     """
     paths = annotation_files(root)
     read = {split: read_coco(path) for split, path in paths.items()}
-    files = {split: without_boxes(paths[split], file, boxes) for split, file in read.items()}
+    files = {
+        split: without_boxes(paths[split], without_crowds(paths[split], file, crowds), boxes)
+        for split, file in read.items()
+    }
     info, ids = _info(root, files)
     splits = {
         split: _samples(root, split, path, files[split], ids) for split, path in paths.items()

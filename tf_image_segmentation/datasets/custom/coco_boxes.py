@@ -1,4 +1,4 @@
-"""Annotations of COCO that have a box and no outline, and categories that are no classes."""
+"""Annotations of COCO that are boxes or crowds, and categories that are no classes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,36 @@ BOXES = LayoutOption(
     "the annotation; None refuses them",
     (FILL, IGNORE, DROP),
 )
+
+
+CROWDS = LayoutOption(
+    "crowds",
+    "what regions with iscrowd are: ignored pixels, or of their class, as CVAT writes masks; None "
+    "ignores them, and refuses a dataset that has nothing else",
+    (IGNORE, "class"),
+)
+
+
+def without_crowds(path: Path, file: CocoFile, crowds: str | None) -> CocoFile:
+    """Returns what a file says with crowds made what the option ``crowds`` says.
+
+    Raises:
+        DataError: all annotations are crowds, and there is no option.
+    """
+    regions = [region for listed in file.regions.values() for region in listed]
+    if crowds is None and regions and all(region.iscrowd for region in regions):
+        raise DataError(
+            f"{path}: all {len(regions)} annotations have iscrowd 1, which means pixels to ignore, "
+            "but which CVAT writes for masks; choose --crowds class (they are of their class) or "
+            "ignore"
+        )
+    if crowds != "class":
+        return file
+    changed = {
+        image_id: [replace(region, iscrowd=0) for region in listed]
+        for image_id, listed in file.regions.items()
+    }
+    return dataclasses.replace(file, regions=changed)
 
 
 def without_boxes(path: Path, file: CocoFile, boxes: str | None) -> CocoFile:

@@ -96,8 +96,9 @@ def _opened(root: Path, mask_suffix: str) -> dict[str, list[Sample]]:
 
 def _two_folders(root: Path) -> tuple[Path, Path]:
     """Returns the folders of images and masks, by the first of the names that they may have."""
+    there = {p.name.lower(): p for p in sorted(root.glob("*")) if p.is_dir()}
     images, masks = (
-        next((root / name for name in names if (root / name).is_dir()), root / names[0])
+        next((there[name] for name in names if name in there), root / names[0])
         for names in (IMAGE_FOLDERS, MASK_FOLDERS)
     )
     return images, masks
