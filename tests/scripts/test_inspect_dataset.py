@@ -125,7 +125,7 @@ def test_the_layout_is_found_and_the_command_printed(inspect, tmp_path):
     command = "python scripts/convert_dataset.py folder --root"
     assert "layout: folder, because it has the folders images and masks" in result.stdout
     assert f"command: {command} {tmp_path}/rooms --output-dir rooms_records" in result.stdout
-    assert "--mask-encoding index\n" in result.stdout
+    assert "--mask-encoding=index\n" in result.stdout
 
 
 # fault 74

@@ -224,7 +224,7 @@ def rename_masks(root, suffix):
 
 def test_masks_with_a_suffix(in_subfolders):
     rename_masks(in_subfolders, "-labels")
-    with pytest.raises(DataError, match=r"such as .*; add --mask-suffix -labels"):
+    with pytest.raises(DataError, match=r"such as .*; add --mask-suffix=-labels"):
         FOLDER.open(in_subfolders)
     info, splits = FOLDER.open(in_subfolders, mask_suffix="-labels")
     assert [sample.image_id for sample in splits["train"]] == ["b", "ä 1"]

@@ -26,7 +26,7 @@ def shape(label, kind, *points, **more):
 
 def write(root, name, shapes, size=(HEIGHT, WIDTH), **more):
     path = root / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(exist_ok=True, parents=True)
     Image.new("RGB", size[::-1]).save(path.with_suffix(".png"))
     content = {
         "version": "5.0.1",
@@ -345,6 +345,14 @@ def test_paths_of_another_machine(tmp_path, name, place):
     path.with_suffix(".png").rename(tmp_path / place)
     (sample,) = LABELME.open(tmp_path).splits["train"]
     assert sample.image == tmp_path / place
+
+
+def test_files_and_images_may_have_a_folder_each(tmp_path):
+    path = write(tmp_path / "json", "train/a", [])
+    (tmp_path / "images/train").mkdir(parents=True)
+    path.with_suffix(".png").rename(tmp_path / "images/train/a.png")
+    (sample,) = LABELME.open(tmp_path).splits["train"]
+    assert sample.image == tmp_path / "images/train/a.png"
 
 
 def test_a_single_folder_that_is_no_split_is_train(tmp_path):

@@ -143,7 +143,9 @@ def _pngs(root: Path) -> list[Path]:
 
 
 def _mask_folder(root: Path) -> Path | None:
-    return next((root / name for name in MASK_FOLDERS if (root / name).is_dir()), None)
+    beside = [root] if (root / "images").is_dir() and list_files(root, [".png"]) else []
+    folders = [root / name for name in MASK_FOLDERS if (root / name).is_dir()]
+    return next(iter([*folders, *beside]), None)
 
 
 def _named_parts(folder: Path, images: Iterable[str]) -> list[_Part]:

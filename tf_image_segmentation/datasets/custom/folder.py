@@ -151,7 +151,7 @@ def _check_names(root: Path, splits: Mapping[str, Files]) -> None:
         )
         if images and masks and not any(image and mask for image, mask in files.values()):
             suffix = common_suffix(images, masks)
-            way_out = f"add --mask-suffix {suffix}" if suffix else "give masks their images' names"
+            way_out = f"add --mask-suffix={suffix}" if suffix else "give masks their images' names"
             raise DataError(
                 f"{root}: no mask of the split {split} has the name of an image, such as "
                 f"{images[0].name} and {masks[0].name}; {way_out}"

@@ -65,7 +65,7 @@ def detect(root: Path) -> str | None:
     """Says by which file a root is known to have this layout."""
     if not root.is_dir():
         return None
-    for pattern in ("*.json", "*/*.json"):
+    for pattern in ("*.json", "*/*.json", "*/*/*.json"):
         for path in sorted(root.glob(pattern))[:5]:
             try:
                 msgspec.json.decode(path.read_bytes(), type=_Keys)
@@ -159,8 +159,17 @@ def _described(root: Path, splits: Mapping[str, Mapping[Path, Annotation]]) -> D
     return replace(info, splits={split: len(files) for split, files in splits.items()})
 
 
+def _folder(root: Path) -> Path:
+    """Returns the root, or the only folder in it whose subfolders, and nothing else, hold files."""
+    if not root.is_dir() or any(root.glob("*.json")) or any(root.glob("*/*.json")):
+        return root
+    deeper = {path.parent.parent for path in root.glob("*/*/*.json")}
+    return deeper.pop() if len(deeper) == 1 else root
+
+
 def _paths(root: Path) -> dict[str, list[Path]]:
-    found = files_by_split(root, {root: (".json",)})
+    folder = _folder(root)
+    found = files_by_split(folder, {folder: (".json",)})
     missing = [i for files in found.values() for i, (path,) in files.items() if path is None]
     if missing:
         raise DataError(
