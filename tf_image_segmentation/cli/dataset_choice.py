@@ -113,10 +113,9 @@ def _conversion(arguments: argparse.Namespace) -> str:
     names = [option.name for option in _layout_options()]
     for name in ("mask_encoding", "transparent", "pages", "rename_split", *names):
         if value := getattr(arguments, name):
-            words += [
-                f"--{name.replace('_', '-')}",
-                *([value] if isinstance(value, str) else value),
-            ]
+            flag = f"--{name.replace('_', '-')}"
+            # With "=", because a value may begin with a hyphen.
+            words += [f"{flag}={value}"] if isinstance(value, str) else [flag, *value]
     return f"{command_line.typed('convert_dataset')} {shlex.join(words)}"
 
 
