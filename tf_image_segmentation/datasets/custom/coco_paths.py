@@ -17,6 +17,7 @@ from tf_image_segmentation.errors import DataError
 ANNOTATIONS = "annotations"
 _INSTANCES = "instances_"
 _IMAGE_FOLDERS = ("images", "data", "img")
+_MOST_FILES = 50  # of annotations in one folder
 _MOST_COMPARED = 200  # file names that decide between folders
 _LOG = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ def annotation_files(root: Path) -> dict[str, Path]:
 def _chosen(folder: Path, sniff: bool = False) -> list[Path]:
     paths = list_files(folder, [".json"]) if folder.is_dir() else []
     chosen = [path for path in paths if path.name.startswith(_INSTANCES)]
+    if len(paths) > _MOST_FILES and not chosen:
+        return []  # a file for each image, as LabelMe writes them
     if not chosen and (sniff or len(paths) > 1 or folder.name != ANNOTATIONS):
         chosen = [path for path in paths if is_coco(path)]
     # What is damaged shall be found when it is read, not be left out.
