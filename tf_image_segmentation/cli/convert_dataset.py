@@ -47,10 +47,22 @@ def list_split(splits: Mapping[str, Sequence[Sample]], split: str) -> Sequence[S
         raise DataError(f"{error} (--splits chooses what to convert)") from error
 
 
+def _check_output(arguments: argparse.Namespace) -> None:
+    """Refuses an output that is there already, before all images are looked at."""
+    command_line.load_tensorflow()
+    from tf_image_segmentation.tfrecords.manifest import check_output
+
+    names = [f"fold_{number + 1}" for number in range(arguments.folds or 0)] or ["."]
+    for name in names:
+        check_output(arguments.output_dir / name, arguments.overwrite)
+
+
 def main() -> None:
     """Parses the command line and converts."""
     arguments = parse_arguments()
     check_split_options(arguments)
+    if arguments.split or arguments.folds:
+        _check_output(arguments)
     _, (info, splits) = chosen_dataset(arguments)
     samples = {split: list_split(splits, split) for split in arguments.splits or splits}
     check_ids(samples)

@@ -40,8 +40,9 @@ def test_splits_of_roboflow(tmp_path):
 
 def test_any_suffix_and_no_splits(tmp_path):
     write(tmp_path, "a", suffix="-labels", classes="classes.csv")
-    with pytest.raises(DataError, match=r"such as a_mask\.png; say with --mask-suffix"):
+    with pytest.raises(DataError, match=r"such as a_mask\.png; add --mask-suffix=-labels"):
         BESIDE.open(tmp_path)
+    assert "; add --mask-suffix=-labels" in detect_one(tmp_path).reason
     info, splits = BESIDE.open(tmp_path, mask_suffix="-labels")
     assert info.splits == {"train": 1}
     np.testing.assert_array_equal(read_sample(splits["train"][0], info).mask, IDS)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from tf_image_segmentation.datasets.custom.files import (
     IMAGE_SUFFIXES,
     MASK_SUFFIX,
-    MASK_SUFFIXES,
     sample_of_files,
 )
 from tf_image_segmentation.datasets.decode.pages import bare_name
@@ -39,15 +38,25 @@ SOURCE = Source(
 
 def detect(root: Path) -> str | None:
     """Says by which file a root is known to have this layout."""
-    for folder in _folders(root).values():
-        for path in list_files(folder, MASK_SUFFIXES):
-            name = bare_name(path.name)
-            image = name.removesuffix(DEFAULT_SUFFIX)
-            if image != name and any(
-                (folder / f"{image}{end}").is_file() for end in IMAGE_SUFFIXES
-            ):
-                return f"{path.relative_to(root)} lies beside its image"
-    return None
+    suffix = found_suffix(_folders(root).values())
+    if not suffix:
+        return None
+    reason = f"names of masks have {suffix} behind those of their images, beside them"
+    return reason if suffix == DEFAULT_SUFFIX else f"{reason}; add --mask-suffix={suffix}"
+
+
+def found_suffix(folders: Iterable[Path]) -> str:
+    """Returns what all masks have behind the names of their images, "" if that is no one text.
+
+    It begins with a hyphen, an underscore, a period or a space.
+    """
+    found = set()
+    for folder in folders:
+        names = {bare_name(path.name) for path in list_files(folder, IMAGE_SUFFIXES)}
+        for name in (bare_name(path.name) for path in list_files(folder, [".png"])):
+            ends = (end for end in range(len(name) - 1, 0, -1) if name[end] in "-_. ")
+            found |= {name[end:] for end in ends if name[:end] in names}
+    return found.pop() if len(found) == 1 else ""
 
 
 @register_layout(NAME, SOURCE, detect=detect, options=(MASK_SUFFIX,))
@@ -70,9 +79,11 @@ def open_beside(root: Path, mask_suffix: str = DEFAULT_SUFFIX) -> OpenDataset:
         raise DataError(f"{root}: holds no images; check the root")
     if not any(sample.mask.is_file() for samples in splits.values() for sample in samples):
         first = next(iter(splits.values()))[0]
+        found = found_suffix(folders.values())
+        way_out = f"add --mask-suffix={found}" if found else "say with --mask-suffix what does"
         raise DataError(
-            f"{root}: no mask has the name of an image and {mask_suffix}, such as "
-            f"{first.mask.name}; say with --mask-suffix what stands behind it"
+            f"{root}: no mask has {mask_suffix} behind the name of an image, such as "
+            f"{first.mask.name}; {way_out}"
         )
     sizes = {split: len(samples) for split, samples in splits.items()}
     return OpenDataset(replace(_classes(root, folders), splits=sizes), splits)
