@@ -176,7 +176,7 @@ def test_options_reach_the_reading(tmp_path):  # fault 4
     values = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
     overwrite(samples["train"][0].image, values)
     source = functools.partial(SampleSource, replace(INFO, splits={}), samples)
-    assert "--intensity-range" in text_of(inspect(source()), "broken")
+    assert "--intensity-range 3 3068" in text_of(inspect(source()), "intensity-range")
     options = ImageOptions(intensity_range=(0, 48 * 64 - 1))
     statistics = inspect(source(options=options)).statistics["train"]
     assert statistics.color_means() == pytest.approx([127.5] * 3, abs=0.1)

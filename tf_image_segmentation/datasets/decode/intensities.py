@@ -57,6 +57,8 @@ def proposal(errors: Sequence[IntensityRangeNeeded]) -> str:
         f"{share:g} % {value:g}" for share, value in zip(PERCENTILES, merged, strict=True)
     )
     low, high = merged[1], merged[-2]
+    if merged[0].is_integer() and merged[-1].is_integer():
+        low, high = np.floor(low), np.ceil(high)
     if not low < high:
         low, high = merged[0], max(merged[-1], merged[0] + 1)
     others = f" So are {len(errors) - 1} others." if len(errors) > 1 else ""
