@@ -35,11 +35,13 @@ COMMANDS = (
     "train_fcn16s",
     "train_fcn32s",
     "train_fcn8s",
+    "train_my_data",
     "tune_crf",
 )
 """Modules of this package with a ``main``, each a command of the same name."""
 
 ALIASES = {
+    "auto": "train_my_data",
     "compare": "compare_models",
     "convert": "convert_dataset",
     "export": "export_model",
