@@ -124,7 +124,9 @@ def _train(args: argparse.Namespace, folder: Path, records: Path, minutes: float
     init = [] if args.init_checkpoint is None else ["--init-checkpoint", args.init_checkpoint]
     where = ["--tfrecords", records, "--model", args.model]
     if not recipe.exists():
-        run_command("plan", *where, "--minutes", f"{minutes:.1f}", *init, "--output", recipe)
+        run_command(
+            "plan", *where, "--minutes", f"{max(minutes, 0.1):.1f}", *init, "--output", recipe
+        )
     if not _is_trained(run_dir):
         options = ["--recipe", recipe, "--run-dir", run_dir, "--resume"]
         run_command("train", *where, *options)

@@ -19,6 +19,7 @@ from tf_image_segmentation.planning.recipe_file import recipe_text
 from tf_image_segmentation.planning.records_fingerprint import fingerprint_of
 from tf_image_segmentation.planning.rules import MINUTES, Facts, decide
 from tf_image_segmentation.tfrecords.reader import Records
+from tf_image_segmentation.zoo.published import published_models
 from tf_image_segmentation.zoo.shipped import DEFAULT_MODEL, find_checkpoint, shipped_models
 
 
@@ -79,7 +80,11 @@ def starting_point(model: str, init: str | None) -> ModelFacts:
     if init in ("", "none"):
         return ModelFacts(model, divisor)
     description = read_description(Path(find_checkpoint(init)))
-    options = dict(description.model_options) if description and description.model == model else {}
+    options: dict[str, Any] = {}
+    if init in published_models():
+        options = dict(published_models()[init].model_options)
+    elif description is not None and description.model == model:
+        options = dict(description.model_options)
     family = family_of(model)
     for name in (*family.few_images_options, *family.fine_options):  # decided anew
         options.pop(name, None)
