@@ -10,6 +10,7 @@ from pathlib import Path
 from tf_image_segmentation.cli.conversion import add_conversion_arguments
 from tf_image_segmentation.cli.dataset_choice import add_dataset_arguments, chosen_dataset
 from tf_image_segmentation.cli.options import add_image_options
+from tf_image_segmentation.cli.splitting import FOLDS_FILE, add_split_options
 from tf_image_segmentation.cli.stages import run_command
 from tf_image_segmentation.datasets.detection import AUTO
 from tf_image_segmentation.datasets.sample import Sample
@@ -33,6 +34,7 @@ class OwnData:
 
     def __init__(self, root: Path, options: Sequence[str], folds: int | None) -> None:
         self._root, self._options = root, list(options)
+        self._folds = folds
         if folds is not None:
             self._options += ["--folds", str(folds)]
         _, unknown = _conversion_parser().parse_known_args([*self._command, "--output-dir", "x"])
@@ -78,9 +80,14 @@ class OwnData:
         command = [AUTO, "--root", self._root, *words, "--report", report, "--allow", *rules]
         run_command("inspect_dataset", *command)
 
+    def is_converted(self, records: Path) -> bool:
+        """Returns whether a conversion has ended; that of folds writes their list at its end."""
+        return (records / ("manifest.json" if self._folds is None else FOLDS_FILE)).exists()
+
     def convert(self, records: Path) -> None:
-        """Runs the conversion."""
-        run_command("convert_dataset", *self._command, "--output-dir", records)
+        """Runs the conversion, again where it was stopped between two folds."""
+        more = ["--overwrite"] if records.exists() else []
+        run_command("convert_dataset", *self._command, "--output-dir", records, *more)
 
     def images(self, image_ids: Sequence[str]) -> list[Path]:
         """Returns the files of images, each once; stacks hold several."""
@@ -99,6 +106,7 @@ def _conversion_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     add_dataset_arguments(parser)
     add_conversion_arguments(parser)
+    add_split_options(parser)
     parser.add_argument("--splits", nargs="+")
     parser.add_argument("--plugins", nargs="+")
     return parser

@@ -43,7 +43,7 @@ def main() -> None:
     args.output_dir.mkdir(parents=True, exist_ok=True)
     _check_same_command(args, options)
     records = args.output_dir / "records"
-    if not records.exists():
+    if not data.is_converted(records):
         data.split_where_needed()
         data.inspect(args.output_dir / "inspection.html", args.allow)
         data.convert(records)
