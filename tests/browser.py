@@ -32,6 +32,16 @@ frame.onload = () => {{
     sticking_out: [...page.body.querySelectorAll("*")].filter(inside)
       .filter(element => element.getBoundingClientRect().right > width + 0.5)
       .map(element => element.outerHTML.slice(0, 80)),
+    cells_out: [...page.querySelectorAll("td, tbody th")]
+      .filter(cell => {{
+        const box = cell.getBoundingClientRect();
+        return box.left < -0.5 || box.right > width + 0.5 || !box.width;
+      }}).map(cell => cell.outerHTML.slice(0, 80)),
+    untitled: [...page.querySelectorAll(".stacked td")]
+      .filter(cell => cell.getBoundingClientRect().width
+        && ["none", "", '""'].includes(
+          frame.contentWindow.getComputedStyle(cell, "::before").content))
+      .map(cell => cell.outerHTML.slice(0, 80)),
     loaded: frame.contentWindow.performance.getEntriesByType("resource").map(each => each.name),
     dark: getComputedStyle(page.body).backgroundColor,
   }});

@@ -11,6 +11,7 @@ from html_page import Page
 from small_records import INFO, example
 
 from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.evaluation.cases import Cases
 from tf_image_segmentation.evaluation.counts import Counts
 from tf_image_segmentation.evaluation.evaluate import Evaluation, Prediction
 from tf_image_segmentation.reports.evaluation_page import HtmlReport
@@ -59,10 +60,13 @@ def write_report(
     facts: Mapping[str, Any] = FACTS,
     tables: Mapping[str, Mapping[str, Any]] | None = None,
     num_shown: int = 2,
+    by_case: bool = False,
 ) -> Page:
     """Writes the report of predictions and reads it."""
     report = HtmlReport(path, facts, info, num_shown, tables=tables)
+    cases = Cases(info, (1.0, 0.5))
     for prediction in found:
         report.observe(prediction)
-    report.write(evaluation_of(found, info))
+        cases.observe(prediction)
+    report.write(evaluation_of(found, info), cases if by_case else None)
     return Page(path.read_text(encoding="utf-8"))

@@ -91,6 +91,17 @@ def test_classes_with_their_share_of_the_pixels(plain, refined):
     assert 0 < share < accuracy < 100
 
 
+def test_results_case_by_case(tmp_path):
+    page = write_report(tmp_path / "report.html", predictions(5), by_case=True)
+    scores = []
+    for each in predictions(5):
+        counts = slow_counts([each], "labels")
+        scores.append(200 * counts[1, 1] / (counts[1].sum() + counts[:, 1].sum()))
+    (cells,) = (row for row in page.rows if row[0] == "cat" and len(row) == 7)
+    assert cells[1:4] == [f"{np.mean(scores):.2f}", f"{np.std(scores, ddof=1):.2f}", "5"]
+    assert "Each of 5 cases counts the same" in page.text and "1.0 x 0.5" in page.text
+
+
 def test_accuracy_near_boundaries(plain, refined):
     found = predictions(5, crf=True)
     total = slow_counts(found, "labels").sum()

@@ -23,7 +23,7 @@ def page(tmp_path_factory):
     facts = {**FACTS, "checkpoint": "/a/long/path" * 20, "x" * 60: 1}
     found = predictions(5, crf=True, prefix="an_image_id_without_any_blanks_" * 4)
     path = tmp_path_factory.mktemp("browser") / "report.html"
-    return write_report(path, found, info, facts, {"Run": config})
+    return write_report(path, found, info, facts, {"Run": config}, by_case=True)
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
@@ -37,6 +37,16 @@ def test_nothing_sticks_out_and_every_picture_is_there(page, width, tmp_path):
     assert found["decoded"][-16:] == found["sizes"][-16:]  # four pictures of each of four images
     assert all(found["decoded"])
     assert all(name.startswith("data:") for name in found["loaded"])
+
+
+def test_no_column_of_a_table_is_out_of_sight_on_a_phone(page, tmp_path):
+    source = page.source.replace("<details>", "<details open>")
+    found = browse(source, PHONE, tmp_path)
+    assert found["cells_out"] == []
+    assert found["untitled"] == [], "heads are hidden there, so that each value needs its title"
+    (tmp_path / "before").mkdir()
+    found = browse(source.replace('"wide stacked"', '"wide"'), PHONE, tmp_path / "before")
+    assert found["cells_out"], "the measurement sees what is out of sight"
 
 
 def test_a_dark_scheme_is_followed(page, tmp_path):

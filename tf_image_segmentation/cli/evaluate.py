@@ -1,8 +1,8 @@
 """Evaluates a checkpoint on records: every image at its own size, one confusion matrix for all.
 
 Prints pixel accuracy, mean pixel accuracy, mean IoU and frequency weighted IoU, and the IoU and
-accuracy of each class. With --output-dir it also writes metrics.json and confusion_matrix.png, with
---report all of it and the best and worst images as one HTML page.
+accuracy of each class. With --output-dir it also writes metrics.json, confusion_matrix.png and
+per_image.csv, with --report all of it and the best and worst images as one HTML page.
 """
 
 from __future__ import annotations
@@ -43,7 +43,21 @@ def parse_arguments() -> argparse.Namespace:
     add_records_options(parser)
     add_prediction_options(parser)
     add_metrics_option(parser)
-    add("--output-dir", type=Path, help="folder for metrics.json and confusion_matrix.png")
+    add("--output-dir", type=Path, help="folder for metrics.json and the like")
+    add(
+        "--spacing",
+        nargs=2,
+        type=float,
+        metavar=("HEIGHT", "WIDTH"),
+        help="size of a pixel, in mm for example, for the 95%% Hausdorff distance of each class; "
+        "1 1 gives pixels, None leaves it out",
+    )
+    add(
+        "--cases",
+        metavar="REGEX",
+        help="images whose ids agree in the first group are one case, such as '(.+)_\\d+' for the "
+        "slices of patient7_0003; None makes each image a case",
+    )
     add(
         "--report",
         type=Path,
@@ -67,7 +81,9 @@ def main() -> None:
     args.checkpoint = chosen_checkpoint(args)
     command_line.load_tensorflow()
     from tf_image_segmentation.evaluation import summary
-    from tf_image_segmentation.evaluation.evaluate import evaluate
+    from tf_image_segmentation.evaluation.case_table import print_cases
+    from tf_image_segmentation.evaluation.cases import PER_IMAGE_FILE, Cases
+    from tf_image_segmentation.evaluation.evaluate import Prediction, evaluate
     from tf_image_segmentation.models.network import Network
 
     if args.output_dir is not None and args.output_dir.exists() and not args.output_dir.is_dir():
@@ -88,7 +104,13 @@ def main() -> None:
         **prediction_facts(args, options),
     }
     page = chosen_report(args, facts, info, options, metrics)
-    observe = None if page is None else page.observe
+    cases = Cases(info, args.spacing and tuple(args.spacing), args.cases)
+
+    def observe(prediction: Prediction) -> None:
+        cases.observe(prediction)
+        if page is not None:
+            page.observe(prediction)
+
     evaluation = evaluate(
         network,
         records,
@@ -105,15 +127,18 @@ def main() -> None:
         facts["metrics_without_crf"] = summary.metrics_to_json(evaluation.matrix, rows[name])
         rows[f"{name} + CRF"] = results
     summary.print_report(rows, matrix, info.class_names)
+    print_cases(cases, info.class_names, by_class=bool(args.spacing or args.cases))
     if args.output_dir is not None:
         args.output_dir.mkdir(parents=True, exist_ok=True)
         path = args.output_dir / "metrics.json"
+        facts["cases"] = cases.to_json()
         summary.save_metrics(path, matrix, results, info.class_names, **facts)
+        cases.write_csv(args.output_dir / PER_IMAGE_FILE)
         figure = summary.confusion_figure(matrix, info.class_names)
         figure.savefig(args.output_dir / "confusion_matrix.png")
-        print(f"wrote {args.output_dir}/metrics.json and confusion_matrix.png")
+        print(f"wrote {args.output_dir}/metrics.json, confusion_matrix.png and {PER_IMAGE_FILE}")
     if page is not None:
-        page.write(evaluation)
+        page.write(evaluation, cases)
         print(f"wrote {args.report}")
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.evaluation.boundary import Trimap, boundary_distance
+from tf_image_segmentation.evaluation.cases import Cases
 from tf_image_segmentation.evaluation.evaluate import Evaluation, Prediction
 from tf_image_segmentation.evaluation.metrics import DEFAULT_METRICS
 from tf_image_segmentation.registry import Part
 from tf_image_segmentation.reports import evaluation_sections as sections
+from tf_image_segmentation.reports.case_section import case_section
 from tf_image_segmentation.reports.image_scores import ImageScores
 from tf_image_segmentation.reports.page_file import check_writable, render, write_page
 from tf_image_segmentation.reports.pictures import HATCHING
@@ -66,19 +68,20 @@ class HtmlReport:
         if prediction.refined is not prediction.labels:
             self._before.update(prediction.mask, prediction.labels, distance)
 
-    def write(self, evaluation: Evaluation) -> None:
+    def write(self, evaluation: Evaluation, cases: Cases | None = None) -> None:
         """Writes the page, in one step: until it is whole, an older one stays.
 
         Args:
             evaluation: of the predictions that were observed.
+            cases: results of the same predictions case by case, if they are to be shown.
 
         Raises:
             DataError: no labeled pixel was counted.
             OSError: the disk fails.
         """
-        write_page(self._path, self._render(evaluation))
+        write_page(self._path, self._render(evaluation, cases))
 
-    def _render(self, evaluation: Evaluation) -> str:
+    def _render(self, evaluation: Evaluation, cases: Cases | None) -> str:
         facts, info, refined = self._facts, self._info, evaluation.refined
         before = None if refined is evaluation.matrix else evaluation.matrix
         results = evaluation.refined_results(self._metrics)
@@ -98,6 +101,7 @@ class HtmlReport:
             "confusions": sections.confusions(refined, info.class_names),
             "boundaries": sections.boundaries(refined, near, before, near_before),
             "distribution": sections.distribution(self._scores),
+            "cases": None if cases is None else case_section(cases, info),
             "best": [sections.shown_image(image, info) for image in best],
             "worst": [sections.shown_image(image, info) for image in worst],
             "tables": sections.tables(self._tables),

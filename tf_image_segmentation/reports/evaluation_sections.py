@@ -183,6 +183,11 @@ def boundaries(
     return {
         "pictures": [_curves(key, near, overall) for key in _NEAR_BOUNDARIES],
         "columns": list(counts),
+        "titles": [
+            title(key) if before is None else f"{title(key)} {name}"
+            for key in _NEAR_BOUNDARIES
+            for name in counts
+        ],
         "rows": [
             _band(width, {name: near[name][width] for name in near}, matrix) for width in bands
         ]
