@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test test-long lint clean
+.PHONY: demo test test-long lint docs clean
 
 demo: $(VENV)/.installed
 	$(RUN) scripts/demo.py
@@ -20,6 +20,15 @@ lint: $(VENV)/.installed
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(RUN) -m codespell_lib
+
+# The site, into site/. A warning or a dead link is an error.
+docs: $(VENV)/.docs-installed
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet
+
+$(VENV)/.docs-installed: $(VENV)/.installed
+	$(RUN) -m pip install --quiet --editable .[docs]
+	touch $@
 
 # The stamp comes last, so that an interrupted installation is not taken as done.
 $(VENV)/.installed: requirements.txt setup.py
@@ -31,4 +40,4 @@ $(VENV)/.installed: requirements.txt setup.py
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site .cache

@@ -24,6 +24,12 @@ def read_requirements() -> dict[str, list[str]]:
 REQUIREMENTS = read_requirements()
 # What not everybody should get: `make` installs requirements.txt whole.
 REQUIREMENTS["medical"] = ["nibabel>=5,<6"]
+REQUIREMENTS["docs"] = [
+    "mkdocs>=1.6,<2",
+    "mkdocs-material>=9.6,<10",
+    "mkdocstrings[python]>=1,<2",
+    "mkdocs-jupyter>=0.25,<1",
+]
 VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "tf_image_segmentation/__init__.py").read_text()
 )

@@ -1,4 +1,4 @@
-"""docs/faults.md names tests that exist and that say which fault they stand for."""
+"""docs/explanation/faults.md names tests that exist and that say which fault they stand for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-TABLE = TESTS.parent / "docs" / "faults.md"
+TABLE = TESTS.parent / "docs" / "explanation" / "faults.md"
 NUM_FAULTS = 62
 
 

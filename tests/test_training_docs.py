@@ -1,4 +1,4 @@
-"""docs/training.md names every part that a recipe may name, and its recipe is one."""
+"""The pages on recipes name every part that a recipe may name, and the recipe shown is one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ from tf_image_segmentation.training.schedules import SCHEDULES
 
 @pytest.fixture(scope="module")
 def page(repository):
-    return (repository / "docs" / "training.md").read_text()
+    """What to look up."""
+    return (repository / "docs" / "reference" / "recipe.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def how_to(repository):
+    return (repository / "docs" / "how_to" / "train.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -31,11 +37,11 @@ def test_every_built_in_part_is_listed(page, registry):
     assert [name for name in names if f"`{name}`" not in page] == []
 
 
-def test_the_recipe_is_one(page, tmp_path):
-    (tmp_path / "recipe.toml").write_text(re.search(r"```toml\n(.*?)```", page, re.S)[1])
+def test_the_recipe_is_one(how_to, tmp_path):
+    (tmp_path / "recipe.toml").write_text(re.search(r"```toml\n(.*?)```", how_to, re.S)[1])
     recipe = load_recipe(tmp_path / "recipe.toml", model="fcn_8s")
     assert (recipe.steps, recipe.model_options) == (8000, {"fc_channels": 1024})
-    changes = shlex.split(re.search(r"```\n(--set .*?)```", page, re.S)[1])[1::2]
+    changes = shlex.split(re.search(r"```\n(--set .*?)```", how_to, re.S)[1])[1::2]
     changed = load_recipe(tmp_path / "recipe.toml", "fcn_8s", changes)
     assert changed.optimizer.arguments == {"beta_1": 0.8}
     assert changed.model_options == {"fc_channels": 512}

@@ -40,15 +40,19 @@ _FIELD_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def _fields_text() -> str:
-    """Returns the fields of a recipe with their defaults and the first sentence about them."""
+def field_meanings() -> dict[str, str]:
+    """Returns what the documentation of `Recipe` says about each field, by its name."""
     docs = re.findall(r"(?m)^    (\w+): (.+(?:\n        .+)*)", inspect.getdoc(Recipe) or "")
     meaning = {name: " ".join(text.split()) for name, text in docs}
+    return {field.name: meaning[field.name] for field in msgspec.structs.fields(Recipe)}
+
+
+def _fields_text() -> str:
+    """Returns the fields of a recipe with their defaults and the first sentence about them."""
     defaults = Recipe().to_json()
     lines = [
-        f"  {field.name} = {msgspec.json.encode(defaults[field.name]).decode()}\n"
-        f"      {meaning[field.name]}"
-        for field in msgspec.structs.fields(Recipe)
+        f"  {name} = {msgspec.json.encode(defaults[name]).decode()}\n      {meaning}"
+        for name, meaning in field_meanings().items()
     ]
     return "\n".join(["fields of a recipe, with their defaults:", *lines])
 

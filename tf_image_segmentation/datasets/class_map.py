@@ -1,7 +1,7 @@
 """Classes of several datasets in one space: class map files, and what they make of labels.
 
 A class map file names the wanted classes and says for each dataset which of them its own classes
-become, see ``docs/mixed_training.md``.
+become, see ``docs/reference/class_map.md``.
 """
 
 from __future__ import annotations

@@ -44,8 +44,9 @@ def make_mixture(
 
     Args:
         folders: record folders, each with a manifest of its own and a "train" split.
-        class_map_file: puts their classes into one space, see ``docs/mixed_training.md``; without
-            one, all of them must have classes of the same names.
+        class_map_file: puts their classes into one space, see
+            ``docs/reference/class_map.md``; without one, all of them must have classes of the same
+            names.
         weights: for each folder, how often training takes an example from it, in proportion; None
             takes the numbers of its training examples, so that each example is as likely.
 

@@ -133,7 +133,7 @@ class Trainer:
             if unknown and "unexpected keyword argument" in str(error):
                 raise DataError(
                     f"model {self._config.model!r} takes no option {unknown[0]!r}; "
-                    "docs/training.md lists the options of each model"
+                    "docs/reference/recipe.md lists the options of each model"
                 ) from error
             raise DataError(
                 f"model {self._config.model!r} cannot be built with options {options} ({error})"
