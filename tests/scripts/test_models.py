@@ -106,7 +106,7 @@ def test_bad_packing_is_refused(run_script, run_folder, tmp_path):
 
 def test_the_list_names_both_kinds(run_script, repository, zoo, tmp_path):
     assert run_script("list_models.py").stdout == f"{markdown_table()}\n"
-    page = (repository / "docs" / "models.md").read_text()
+    page = (repository / "docs" / "model_zoo.md").read_text()
     assert markdown_table(tmp_path) in page  # of those that can be fetched
     table = run_script("list_models.py", "--zoo", zoo).stdout
     assert f"| `{DEFAULT_MODEL}` | package | predict | `deeplab_v3_mobilenet_v2` | 0." in table
