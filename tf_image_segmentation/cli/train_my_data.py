@@ -153,7 +153,7 @@ def _use(args: argparse.Namespace, data: OwnData, records: Path) -> None:
     if images:
         output = ["--output-dir", folder / "predictions", "--resume"]
         run_command("predict", *images, "--checkpoint", checkpoint, *output, *data.page_options)
-    if not exported.exists():
+    if not any(exported.glob("*.tflite")):  # the last of the formats
         output = ["--output-dir", exported, "--formats", *_FORMATS]
         run_command("export_model", "--checkpoint", checkpoint, *output)
     found = metrics_of(folder / "evaluation")
