@@ -18,6 +18,7 @@ def test_these_recipes_are_built_in():
     assert NAMES == [
         "camvid",
         "camvid_mobilenet",
+        "drive",
         "isbi_em",
         "pascal_voc",
         "pascal_voc_from_convolutions",

@@ -15,6 +15,7 @@ class Reds:
     """Stands in for a network: the class of a pixel by its red, 0, 100 or 200."""
 
     num_classes = 3
+    threshold = None
     spec = MODELS["fcn_32s"]
     class_names: tuple[str, ...] | None = ("background", "window", "door")
     palette = PALETTE

@@ -26,6 +26,7 @@ class NearestColor:
     """Stands in for a network: each pixel is the class whose red is nearest to its own."""
 
     num_classes = 6
+    threshold = None
     spec = MODELS["fcn_32s"]
     reds = np.array([0, 50, 100, 150, 200, 250], np.float32)
 

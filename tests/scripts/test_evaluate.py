@@ -89,6 +89,10 @@ def numpy_metrics(network, pairs, **options):
         "frequency_weighted_iou": (true * iou).sum() / counts.sum(),
         "per_class_iou": iou,
         "per_class_accuracy": right / true,
+        "per_class_dice": 2 * right / (true + counts.sum(axis=0)),
+        "per_class_precision": right / counts.sum(axis=0),
+        "per_class_recall": right / true,
+        "mean_dice": (2 * right / (true + counts.sum(axis=0))).mean(),
     }
 
 

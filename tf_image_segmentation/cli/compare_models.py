@@ -36,8 +36,9 @@ def main() -> None:
     from tf_image_segmentation.evaluation.summary import summary_table
     from tf_image_segmentation.models.network import Network
 
-    options, metrics = chosen_prediction(args), chosen_metrics(args)
+    options = chosen_prediction(args)
     records, info = opened_records(args)
+    metrics = chosen_metrics(args, info.num_classes)
     networks = {}
     for checkpoint in args.checkpoints:
         network = Network.from_checkpoint(find_checkpoint(checkpoint))

@@ -13,6 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.cli.options import (
     add_checkpoint_options,
@@ -32,6 +34,7 @@ from tf_image_segmentation.registry import Part
 from tf_image_segmentation.training.run_files import CONFIG_FILE, read_config, run_of
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help should not wait for it
+    from tf_image_segmentation.models.threshold import Threshold
     from tf_image_segmentation.reports.evaluation_page import HtmlReport
 
 
@@ -88,8 +91,9 @@ def main() -> None:
 
     if args.output_dir is not None and args.output_dir.exists() and not args.output_dir.is_dir():
         raise DataError(f"{args.output_dir}: is a file; name a folder with --output-dir")
-    options, metrics = chosen_prediction(args), chosen_metrics(args)
+    options = chosen_prediction(args)
     records, info = opened_records(args)
+    metrics = chosen_metrics(args, info.num_classes)
     network = Network.from_checkpoint(args.checkpoint, args.model)
     info.check_model(network.num_classes, network.class_names)
     options = options.for_model(network.spec.size_divisor)
@@ -102,6 +106,7 @@ def main() -> None:
         "split": args.split if Path(args.tfrecords).is_dir() else None,
         "images": records.num_examples,
         **prediction_facts(args, options),
+        "threshold": msgspec.to_builtins(network.threshold),
     }
     page = chosen_report(args, facts, info, options, metrics)
     cases = Cases(info, args.spacing and tuple(args.spacing), args.cases)
@@ -128,6 +133,8 @@ def main() -> None:
         rows[f"{name} + CRF"] = results
     summary.print_report(rows, matrix, info.class_names)
     print_cases(cases, info.class_names, by_class=bool(args.spacing or args.cases))
+    if network.threshold is not None:
+        print(said(network.threshold, info.class_names))
     if args.output_dir is not None:
         args.output_dir.mkdir(parents=True, exist_ok=True)
         path = args.output_dir / "metrics.json"
@@ -140,6 +147,12 @@ def main() -> None:
     if page is not None:
         page.write(evaluation, cases)
         print(f"wrote {args.report}")
+
+
+def said(threshold: Threshold, class_names: Sequence[str]) -> str:
+    """Returns from which probability on a pixel is of a class, in words."""
+    reason = f" ({threshold.chosen_on})" if threshold.chosen_on else ""
+    return f"{class_names[threshold.label]} begins at probability {threshold.probability:g}{reason}"
 
 
 def chosen_report(

@@ -12,6 +12,7 @@ from typing import NoReturn
 from tf_image_segmentation.cli import command_line
 
 COMMANDS = (
+    "choose_threshold",
     "compare_models",
     "compare_runs",
     "convert_dataset",

@@ -135,20 +135,25 @@ def add_metrics_option(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME",
         help="what to compute, such as mean_iou dice boundary_f1, or with arguments: "
-        "'{name=\"boundary_f1\", tolerance=2}'; None gives accuracies and IoU",
+        "'{name=\"boundary_f1\", tolerance=2}'; None gives accuracies and IoU, and "
+        "of two classes Dice, precision and recall",
     )
 
 
-def chosen_metrics(args: argparse.Namespace) -> tuple[Part, ...]:
-    """Returns what --metrics says, the default list where it was not given.
+def chosen_metrics(args: argparse.Namespace, num_classes: int) -> tuple[Part, ...]:
+    """Returns what --metrics says; where it was not given, the default list for so many classes.
 
     Raises:
         DataError: there is no such metric, or its arguments are wrong.
     """
-    from tf_image_segmentation.evaluation.metrics import DEFAULT_METRICS, parse_metrics
+    from tf_image_segmentation.evaluation.metrics import (
+        DEFAULT_METRICS,
+        OVERLAP_METRICS,
+        parse_metrics,
+    )
 
     if args.metrics is None:
-        return DEFAULT_METRICS
+        return DEFAULT_METRICS + (OVERLAP_METRICS if num_classes == 2 else ())
     return parse_metrics(
         parse_toml_value(value, "--metrics") if value.startswith("{") else value
         for value in args.metrics

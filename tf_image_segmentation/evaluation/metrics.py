@@ -40,6 +40,9 @@ DEFAULT_METRICS = tuple(
     )
 )
 
+OVERLAP_METRICS = tuple(map(Part, ("dice", "precision", "recall")))
+"""What is usual for two classes, in medicine above all; they are shown for these by default."""
+
 # Means over the classes that have a name of their own; of others, it is "mean_" and the name.
 _MEANS = {"accuracy": "mean_pixel_accuracy"}
 

@@ -12,7 +12,14 @@ from rich.table import Table
 
 from tf_image_segmentation.atomic import write_json
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
-from tf_image_segmentation.evaluation.metrics import Results, by_class, results_to_json, scalars
+from tf_image_segmentation.evaluation.metrics import (
+    OVERLAP_METRICS,
+    Results,
+    by_class,
+    compute_metrics,
+    results_to_json,
+    scalars,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,8 +116,12 @@ def confusion_figure(matrix: ConfusionMatrix, class_names: tuple[str, ...]) -> F
 
 
 def metrics_to_json(matrix: ConfusionMatrix, results: Results) -> dict[str, Any]:
-    """Returns the metrics that every file has, and those of ``results``, as JSON types."""
-    return {**matrix.metrics().to_json(), **results_to_json(results)}
+    """Returns the metrics that every file has, and those of ``results``, as JSON types.
+
+    Every file has those of `Metrics` and `OVERLAP_METRICS`.
+    """
+    overlap = compute_metrics(OVERLAP_METRICS, matrix)
+    return {**matrix.metrics().to_json(), **results_to_json({**overlap, **results})}
 
 
 def save_metrics(

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.predict import pad_to_multiple
 from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.models.threshold import labels_of_logits
 
 # Takes an image, uint8 [height, width, 3], and returns the labels, uint8 [height, width], and the
 # probabilities, float32 [height, width, num_classes].
@@ -103,7 +104,7 @@ def network_prediction(network: Network) -> Prediction:
     def predict(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         height, width = image.shape[:2]
         logits = network(pad_to_multiple(image, network.spec)[np.newaxis])[0, :height, :width]
-        labels = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)
+        labels = labels_of_logits(logits, network.threshold)
         return labels.numpy(), tf.nn.softmax(logits).numpy()
 
     return predict

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tf_image_segmentation import __version__
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.models.description import read_description
@@ -25,8 +27,9 @@ def describe_export(
 
     Returns:
         ``model``, ``num_classes``, ``class_names``, ``palette`` (RGB, 0..255), ``ignore_label``
-        (of the masks that it was trained with; never predicted), ``checkpoint``, ``input``, and
-        ``tf_image_segmentation``, the version. What is not known is None.
+        (of the masks that it was trained with; never predicted), ``threshold`` (which the labels
+        follow, see `Threshold`), ``checkpoint``, ``input``, and ``tf_image_segmentation``, the
+        version. What is not known is None.
 
     Raises:
         DataError: ``dataset`` has other classes than the network.
@@ -41,6 +44,7 @@ def describe_export(
         "class_names": names and list(names),
         "palette": palette and [list(color) for color in palette],
         "ignore_label": _ignore_label(checkpoint, dataset),
+        "threshold": msgspec.to_builtins(network.threshold),
         "checkpoint": None if checkpoint is None else str(checkpoint),
         "input": "uint8 [batch, height, width, 3], RGB, any size",
         "tf_image_segmentation": __version__,

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.models.registry import ModelSpec
+from tf_image_segmentation.models.threshold import labels_of_logits
 
 IMAGES = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
 
@@ -53,8 +54,8 @@ def serve(network: Network, images: tf.Tensor) -> dict[str, tf.Tensor]:
         )
     height, width = tf.unstack(tf.shape(images)[1:3])
     logits = network(_pad(images, network.spec))[:, :height, :width]
-    labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
-    return {"labels": tf.cast(labels, tf.uint8), "probabilities": tf.nn.softmax(logits)}
+    labels = labels_of_logits(logits, network.threshold)
+    return {"labels": labels, "probabilities": tf.nn.softmax(logits)}
 
 
 def serving_function(network: Network) -> tf.types.experimental.PolymorphicFunction:
@@ -70,4 +71,5 @@ def float32_network(network: Network) -> Network:
     for name, variable in network.variables_by_name.items():
         twin.variables_by_name[name].assign(variable)
     twin.class_names, twin.palette = network.class_names, network.palette
+    twin.threshold = network.threshold
     return twin

@@ -33,7 +33,8 @@ class PredictionOptions:
             probabilities) are averaged, see `windows`. None is `WINDOW`, rounded up to such a
             multiple. Unless padded, images are predicted whole.
         overlap: pixels that neighboring windows share.
-        crf: refines the probabilities, see `crf.refine`; not with "resize".
+        crf: refines the probabilities, see `crf.refine`, and takes the most probable class whatever
+            the network's threshold; not with "resize".
         crf_workers: processes of the dense CRF where many images are predicted.
         probabilities: whether those of all classes are wanted beside the labels; not with "resize".
 

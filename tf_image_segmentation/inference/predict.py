@@ -17,6 +17,7 @@ from tf_image_segmentation.inference.options import OVERLAP, PredictionOptions, 
 from tf_image_segmentation.inference.windows import blend_windows
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.models.registry import ModelSpec
+from tf_image_segmentation.models.threshold import labels_of_logits, labels_of_probabilities
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Block:
     Attributes:
         rows: of the part.
         columns: of the part.
-        labels: uint8 [rows, columns], class ids, before any refinement.
+        labels: uint8 [rows, columns], class ids, before any refinement; by the threshold of the
+            network, where it has one.
         probabilities: float32 [rows, columns, num_classes], if they were asked for.
         refined: the same after the dense CRF, if one was asked for.
     """
@@ -65,8 +67,7 @@ def _nearest_multiple(side: int, divisor: int) -> int:
 
 
 def _labels(network: Network, images: tf.Tensor) -> np.ndarray:
-    labels = tf.argmax(network(images), axis=-1, output_type=tf.int32)
-    return tf.cast(labels, tf.uint8).numpy()[0]
+    return labels_of_logits(network(images), network.threshold).numpy()[0]
 
 
 def _predict_resized(network: Network, image: np.ndarray) -> np.ndarray:
@@ -181,12 +182,13 @@ def predict_blocks(
         assert options.window is not None
         channels = network.num_classes * (2 if options.crf else 1)
         parts = blend_windows(score, image, channels, options.window, options.overlap)
+    decide = labels_of_probabilities if options.several else labels_of_logits
     for rows, columns, both in parts:
         scores, refined = both[..., : network.num_classes], both[..., network.num_classes :]
         yield Block(
             rows,
             columns,
-            scores.argmax(axis=-1).astype(np.uint8),
+            decide(scores, network.threshold).numpy(),
             (scores if options.several else _softmax(scores)) if options.probabilities else None,
             refined if options.crf else None,
         )
@@ -236,7 +238,7 @@ def predict_labels(
     window: int | None = None,
     overlap: int = OVERLAP,
 ) -> np.ndarray:
-    """Returns the most probable class of each pixel.
+    """Returns the most probable class of each pixel, or what the network's threshold decides.
 
     Args:
         network: any `Network` of at most 256 classes.

@@ -11,6 +11,7 @@ import msgspec
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
 from tf_image_segmentation.models.registry import MODELS, ModelSpec
+from tf_image_segmentation.models.threshold import Threshold
 from tf_image_segmentation.plugins import plugin_hash
 from tf_image_segmentation.registry import source_file
 from tf_image_segmentation.structs import Color, ComputeDtype, Range, read_json
@@ -43,6 +44,7 @@ class Description(msgspec.Struct, frozen=True):
         plugin: what defines the model, None for a built-in one.
         intensity_range: values of images of more than 8 bits that were 0 and 255 in training; None
             where it saw no such images.
+        threshold: decides between two classes; None takes the more probable one.
     """
 
     model: str
@@ -52,6 +54,7 @@ class Description(msgspec.Struct, frozen=True):
     dataset: Classes = msgspec.field(default_factory=Classes)
     plugin: PluginFile | None = None
     intensity_range: Range | None = None
+    threshold: Threshold | None = None
 
     def __post_init__(self) -> None:
         if (
@@ -65,6 +68,8 @@ class Description(msgspec.Struct, frozen=True):
                 raise ValueError(
                     f"dataset.{kind} has {len(values)} entries for num_classes {self.num_classes}"
                 )
+        if self.threshold is not None and self.num_classes != 2:
+            raise ValueError(f"threshold needs num_classes 2, got {self.num_classes}")
 
 
 def description_path(prefix: Path) -> Path:

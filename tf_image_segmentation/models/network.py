@@ -29,6 +29,7 @@ from tf_image_segmentation.models.registry import (
     spec_of,
 )
 from tf_image_segmentation.models.restoring import RestoreReport, restore
+from tf_image_segmentation.models.threshold import Threshold
 from tf_image_segmentation.structs import Color, ComputeDtype, Range
 
 COMPUTE_DTYPES = get_args(ComputeDtype)
@@ -54,6 +55,7 @@ class Network(tf.Module):
         palette: their colors, RGB in 0..255, or None.
         intensity_range: what 16-bit images were mapped with in training, see `decode_image`, or
             None.
+        threshold: decides between two classes where `from_checkpoint` found one, else None.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Network(tf.Module):
         self.class_names: tuple[str, ...] | None = None
         self.palette: tuple[Color, ...] | None = None
         self.intensity_range: Range | None = None
+        self.threshold: Threshold | None = None
         self.variables_by_name: dict[str, tf.Variable] = {}
         self._shapes = shapes
         # Tracing creates the variables; the sizes are unknown, so that one trace serves all.
@@ -132,6 +135,7 @@ class Network(tf.Module):
         network.class_names = found.dataset.class_names or None
         network.palette = found.dataset.palette or None
         network.intensity_range = found.intensity_range
+        network.threshold = found.threshold
         report = network.restore(path)
         if report.initialized:
             raise DataError(
