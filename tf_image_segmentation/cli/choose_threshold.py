@@ -2,8 +2,8 @@
 
 Without one, a pixel is of the more probable class. Where a class is rare or thin, such as vessels,
 another probability than 0.5 often gives a higher Dice coefficient. It is chosen on images that
-were held out of training (convert_dataset.py --split 80/20), never on test images, and stored in the
-JSON beside the checkpoint. predict.py, evaluate.py, export_model.py and pack_model.py follow it.
+were held out of training (convert_dataset.py --split 80/20), never on test images, and stored in
+the JSON beside the checkpoint. predict.py, evaluate.py, export_model.py and pack_model.py follow it.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def check_purpose(args: argparse.Namespace) -> None:
     if args.split == "test":
         raise DataError(
             "--split test: a threshold that is chosen on test images makes their accuracy say "
-            "nothing; hold out training images with convert_dataset.py --split 80/20, and choose on "
-            "val"
+            "nothing; hold out training images with convert_dataset.py --split 80/20, and choose "
+            "on val"
         )
     if args.crf is not None:
         raise DataError("--crf: labels after a CRF follow no threshold; leave it out")
