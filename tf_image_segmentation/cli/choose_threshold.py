@@ -3,7 +3,8 @@
 Without one, a pixel is of the more probable class. Where a class is rare or thin, such as vessels,
 another probability than 0.5 often gives a higher Dice coefficient. It is chosen on images that
 were held out of training (convert_dataset.py --split 80/20), never on test images, and stored in
-the JSON beside the checkpoint. predict.py, evaluate.py, export_model.py and pack_model.py follow it.
+the JSON beside the checkpoint. predict.py, evaluate.py, export_model.py and pack_model.py follow
+it.
 """
 
 from __future__ import annotations
