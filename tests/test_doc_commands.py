@@ -12,9 +12,9 @@ from doc_pages import REPOSITORY, blocks, commands
 
 sys.path.insert(0, str(REPOSITORY / "docs" / "generate"))
 
-from parsers import parser_of  # noqa: E402
+from parsers import parser_of
 
-from tf_image_segmentation.cli.main import ALIASES  # noqa: E402
+from tf_image_segmentation.cli.main import ALIASES
 
 PASSED_ON = {"study": "train", "train_my_data": "convert_dataset"}
 """Commands that hand options which they do not know to another one."""

@@ -15,6 +15,8 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 from commands import commands_text  # noqa: E402
 from recipe_fields import fields_text, recipes_text  # noqa: E402
 
+from tf_image_segmentation import _NAMES as NAMES  # noqa: E402
+
 ROOT = Path(__file__).parents[2]
 MARKER = re.compile(r"<!-- generated: (.+?) -->")
 FROM_ELSEWHERE = re.compile(r'<(?:script|img|iframe)[^>]+src="(?:https?:)?//|<link[^>]+"https?://')
@@ -55,7 +57,8 @@ def _generated(name: str) -> str:
 
 def imports_text() -> str:
     """Returns a table of the names that each package offers, with links to where they are from."""
-    rows = []
+    top = [f"[`{name}`][tf_image_segmentation.{module}.{name}]" for name, module in NAMES.items()]
+    rows = [f"| `tf_image_segmentation` | {', '.join(top)} |"]
     for path in sorted((ROOT / "tf_image_segmentation").glob("*/__init__.py")):
         package = f"tf_image_segmentation.{path.parent.name}"
         links = [

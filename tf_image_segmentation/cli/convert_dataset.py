@@ -1,8 +1,8 @@
 """Converts a dataset to files of records: a known one, or one's own.
 
-The name auto finds out which layout one's own data has; docs/your_own_data.md has all of them. With
---split or --folds, images are divided first. For the union of PASCAL VOC 2012 and Berkeley SBD use
-convert_pascal_voc.py, which has modes.
+The name auto finds out which layout custom data has; docs/reference/layouts.md has all of them.
+With --split or --folds, images are divided first. For the union of PASCAL VOC 2012 and Berkeley SBD
+use convert_pascal_voc.py, which has modes.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ legend of their names, and NAME_labels.png, a palette PNG of class ids, or what 
 and colors come from the checkpoint, and so does the range of 16-bit images. Images are JPEG, PNG,
 TIFF, BMP, GIF, WebP or NIfTI files of any size, known by their content; gray ones, those with a
 palette or alpha and turned ones are read as they look. Without --checkpoint, a model that comes
-with the package predicts. docs/prediction.md has all of it.
+with the package predicts. docs/how_to/predict.md has all of it.
 """
 
 from __future__ import annotations

@@ -74,5 +74,5 @@ def _nothing(root: Path) -> str:
     hints = [f"{name} is of {hint}" for name, hint in _OTHER_EXPORTS.items() if name in names]
     listed = ", ".join(name for name in DATASETS if DATASETS[name].detect)
     return f"{root}: has none of the layouts that are known ({listed}); " + (
-        "; ".join(hints) or "docs/your_own_data.md shows what each looks like"
+        "; ".join(hints) or "docs/reference/layouts.md shows what each looks like"
     )

@@ -25,6 +25,7 @@ Results = Mapping[str, Any]
 """Values of metrics by name: a float, or float64 [num_classes]."""
 
 METRICS: Registry[Callable[..., Any]] = Registry("metric", "tf_image_segmentation.evaluation")
+"""All metrics by name."""
 
 DEFAULT_METRICS = tuple(
     map(

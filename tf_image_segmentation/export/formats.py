@@ -46,3 +46,4 @@ FORMATS = {
         "model.onnx", onnx.export_onnx, onnx.load_onnx, check_installed=onnx.check_installed
     ),
 }
+"""All export formats by name."""

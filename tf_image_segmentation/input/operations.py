@@ -31,6 +31,7 @@ IGNORED = -1
 _READS_LABELS = "_reads_labels"
 
 AUGMENTATIONS: Registry[Operation] = Registry("augmentation", "tf_image_segmentation.input")
+"""All augmentations by name."""
 
 
 def register_augmentation(

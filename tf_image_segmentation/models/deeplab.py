@@ -262,6 +262,10 @@ def _register(backbone_name: str, has_decoder: bool) -> ModelFunction:
 
 
 deeplab_v3_mobilenet_v2 = _register("mobilenet_v2", has_decoder=False)
+"""DeepLabv3 on MobileNetV2, without a decoder; its `help()` lists the options."""
 deeplab_v3_plus_mobilenet_v2 = _register("mobilenet_v2", has_decoder=True)
+"""DeepLabv3+ on MobileNetV2; its `help()` lists the options."""
 deeplab_v3_plus_resnet_v1_50 = _register("resnet_v1_50", has_decoder=True)
+"""DeepLabv3+ on ResNet-50 v1; its `help()` lists the options."""
 deeplab_v3_plus_resnet_v1_101 = _register("resnet_v1_101", has_decoder=True)
+"""DeepLabv3+ on ResNet-101 v1; its `help()` lists the options."""

@@ -68,6 +68,7 @@ class ModelSpec:
 
 
 MODELS: Registry[ModelSpec] = Registry("model", "tf_image_segmentation.models")
+"""All models by name, each with its `ModelSpec`."""
 
 
 def register_model(function: F | None = None, *, name: str | None = None, **fields: Any) -> Any:

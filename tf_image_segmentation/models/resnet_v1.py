@@ -215,6 +215,10 @@ def _register(backbone: str, stride: int) -> ModelFunction:
 
 
 resnet_v1_50_16s = _register("resnet_v1_50", 16)
+"""ResNet-50 v1 with scores at stride 16; its `help()` lists the options."""
 resnet_v1_50_8s = _register("resnet_v1_50", 8)
+"""ResNet-50 v1 with scores at stride 8; its `help()` lists the options."""
 resnet_v1_101_16s = _register("resnet_v1_101", 16)
+"""ResNet-101 v1 with scores at stride 16; its `help()` lists the options."""
 resnet_v1_101_8s = _register("resnet_v1_101", 8)
+"""ResNet-101 v1 with scores at stride 8; its `help()` lists the options."""

@@ -20,6 +20,7 @@ from tf_image_segmentation.models.registry import Shapes, check_images
 
 # The mean RGB of ImageNet that published VGG checkpoints were trained with, in 0..255.
 RGB_MEAN = (123.68, 116.78, 103.94)
+"""Mean color of ImageNet, which VGG-16 subtracts from images of 0 to 255."""
 
 # (layers, channels) of conv1 to conv5; a 2x2 max pooling follows each.
 _BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))

@@ -27,6 +27,7 @@ from tf_image_segmentation.locks import locked
 from tf_image_segmentation.structs import Range
 
 MANIFEST_FILE = "manifest.json"
+"""Name of the manifest in a folder of records."""
 SCHEMA_VERSION = 1
 
 _MOST_PIXELS = 2**31 // 3 - 1  # of three bytes each; TensorFlow decodes no larger image

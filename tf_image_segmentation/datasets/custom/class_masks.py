@@ -29,7 +29,7 @@ NAME = "class_masks"
 MASK_FOLDERS = ("masks", "mask", "labels", "annotations")
 
 SOURCE = Source(
-    home_page="docs/your_own_data.md",
+    home_page="docs/reference/layouts.md",
     license="that of your images",
     citation="none",
     layout="""\

@@ -20,7 +20,7 @@ NAME = "csv"
 LIST_FILE = "dataset.csv"
 
 SOURCE = Source(
-    home_page="docs/your_own_data.md",
+    home_page="docs/reference/layouts.md",
     license="that of your images",
     citation="none",
     layout="""\

@@ -28,7 +28,7 @@ from tf_image_segmentation.errors import DataError
 NAME = "folder"
 
 SOURCE = Source(
-    home_page="docs/your_own_data.md",
+    home_page="docs/reference/layouts.md",
     license="that of your images",
     citation="none",
     layout="""\

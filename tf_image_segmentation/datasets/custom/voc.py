@@ -25,7 +25,7 @@ IMAGES, LISTS = "JPEGImages", "ImageSets/Segmentation"
 MASK_FOLDERS = ("SegmentationClass", "SegmentationClassPNG")
 
 SOURCE = Source(
-    home_page="docs/your_own_data.md",
+    home_page="docs/reference/layouts.md",
     license="that of your images",
     citation="none",
     layout="""\

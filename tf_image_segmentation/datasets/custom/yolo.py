@@ -32,7 +32,7 @@ NAME_FILES = ("classes.txt", "obj.names")
 _MOST_BYTES = 10**6
 
 SOURCE = Source(
-    home_page="docs/your_own_data.md",
+    home_page="docs/reference/layouts.md",
     license="that of your images",
     citation="none",
     layout="""\
