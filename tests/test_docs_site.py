@@ -12,13 +12,13 @@ from doc_pages import REPOSITORY, pages
 
 sys.path.insert(0, str(REPOSITORY / "docs" / "generate"))
 
-import architecture  # noqa: E402
-import commands  # noqa: E402
-import recipe_fields  # noqa: E402
-from package_imports import MODULES, PACKAGE  # noqa: E402
+import architecture
+import commands
+import recipe_fields
+from package_imports import MODULES, PACKAGE
 
-from tf_image_segmentation.cli.main import COMMANDS  # noqa: E402
-from tf_image_segmentation.training.recipe import FIELDS, built_in_recipes  # noqa: E402
+from tf_image_segmentation.cli.main import COMMANDS
+from tf_image_segmentation.training.recipe import FIELDS, built_in_recipes
 
 CONFIGURATION = (REPOSITORY / "mkdocs.yml").read_text()
 FOLDERS = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
