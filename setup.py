@@ -29,6 +29,7 @@ REQUIREMENTS["docs"] = [
     "mkdocs-material>=9.6,<10",
     "mkdocstrings[python]>=1,<2",
     "mkdocs-jupyter>=0.25,<1",
+    "latex2mathml>=3.77,<4",
 ]
 VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "tf_image_segmentation/__init__.py").read_text()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 
+import pytest
 from doc_pages import REPOSITORY, pages
 
 sys.path.insert(0, str(REPOSITORY / "docs" / "generate"))
@@ -64,3 +65,15 @@ def test_every_page_is_in_the_navigation_and_says_what_it_gives():
             assert name in CONFIGURATION, f"{name} is missing in mkdocs.yml"
             title, empty, first = path.read_text().splitlines()[:3]
             assert title.startswith("# ") and not empty and re.match(r"\w", first), name
+
+
+def test_formulas_of_notebooks_are_written_out():
+    pytest.importorskip("latex2mathml", reason="needs the extra docs")
+    from notebook_page import without_network
+
+    page = "<p>$f$ and $$ a &lt; \\frac{1}{2} $$</p><pre>cost = $5 + $6</pre><p>$g$</p>"
+    loader = '<!-- Load mathjax --><script src=""></script><!-- End of mathjax configuration -->'
+    written = without_network(loader + page + '<script type="module">import("x")</script>')
+    assert written.count("<math") == 3 and "<mfrac>" in written and "&#x0003C;" in written
+    assert "<pre>cost = $5 + $6</pre>" in written
+    assert "<script" not in written

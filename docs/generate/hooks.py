@@ -13,13 +13,16 @@ from mkdocs.exceptions import PluginError
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 from commands import commands_text  # noqa: E402
+from notebook_page import without_network  # noqa: E402
 from recipe_fields import fields_text, recipes_text  # noqa: E402
 
 from tf_image_segmentation import _NAMES as NAMES  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 MARKER = re.compile(r"<!-- generated: (.+?) -->")
-FROM_ELSEWHERE = re.compile(r'<(?:script|img|iframe)[^>]+src="(?:https?:)?//|<link[^>]+"https?://')
+FROM_ELSEWHERE = re.compile(
+    r'<(?:script|img|iframe)[^>]+src="(?:https?:)?//|<link[^>]+"https?://|import\("https'
+)
 
 
 def on_config(config: Any) -> None:
@@ -34,6 +37,11 @@ def on_page_markdown(markdown: str, page: Any, **others: Any) -> str:
     if page.file.src_uri in ("changelog.md", "contributing.md"):
         markdown = markdown.replace("](docs/", "](")
     return MARKER.sub(lambda marker: _generated(marker[1]), markdown)
+
+
+def on_page_content(html: str, page: Any, **others: Any) -> str:
+    """Makes notebooks readable without a network."""
+    return without_network(html) if page.file.src_uri.endswith(".ipynb") else html
 
 
 def on_post_page(output: str, page: Any, **others: Any) -> None:
