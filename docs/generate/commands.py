@@ -11,12 +11,18 @@ from tf_image_segmentation.cli.main import ALIASES, COMMANDS
 
 
 def commands_text() -> str:
-    """Returns a section of Markdown for each command."""
-    return "\n\n".join(_section(command) for command in COMMANDS)
+    """Returns a table of all commands, and a section of Markdown for each."""
+    parsers = {command: parser_of(command) for command in COMMANDS}
+    table = ["| command | what it does |", "|---|---|"]
+    for command, parser in parsers.items():
+        name = command.replace("_", "-")
+        summary = (parser.description or "").partition("\n\n")[0]
+        table.append(f"| [`{name}`](#{name}) | {_escaped(' '.join(summary.split()))} |")
+    sections = [_section(command, parser) for command, parser in parsers.items()]
+    return "\n\n".join(["\n".join(table), *sections])
 
 
-def _section(command: str) -> str:
-    parser = parser_of(command)
+def _section(command: str, parser: argparse.ArgumentParser) -> str:
     formatter = parser._get_formatter()
     rows = [
         f"| {_typed(action, formatter)} | {_meaning(action, formatter)} |"
@@ -51,5 +57,5 @@ def _meaning(action: argparse.Action, formatter: argparse.HelpFormatter) -> str:
 
 def _escaped(text: str) -> str:
     """Returns plain text as Markdown that shows it as it is, options as code."""
-    text = re.sub(r"([<*_|\[\]`])", r"\\\1", text)
+    text = re.sub(r"([<*_|\[\]])", r"\\\1", text)
     return re.sub(r"(?<![\w-])(--[a-z][\w-]*)", r"`\1`", text)

@@ -1,4 +1,4 @@
-"""Converts a dataset to files of records: a known one, or one's own.
+"""Converts a dataset to files of records: a published one, or custom data.
 
 The name auto finds out which layout custom data has; docs/reference/layouts.md has all of them.
 With --split or --folds, images are divided first. For the union of PASCAL VOC 2012 and Berkeley SBD
