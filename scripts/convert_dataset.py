@@ -1,4 +1,4 @@
-"""Converts a dataset to files of records: a known one, or one's own."""
+"""Converts a dataset to files of records: a published one, or custom data."""
 
 from tf_image_segmentation.cli import command_line, convert_dataset
 

@@ -1,14 +1,16 @@
 """What the documentation site is built from: the drawing of the design, and what is generated.
 
-`make docs` builds the site and refuses warnings and dead links.
+`make docs` builds the site and refuses warnings and dead links. Where it was built, it is searched.
 """
 
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 
 import pytest
+from browser import BROWSER
 from doc_pages import REPOSITORY, pages
 
 sys.path.insert(0, str(REPOSITORY / "docs" / "generate"))
@@ -77,3 +79,15 @@ def test_formulas_of_notebooks_are_written_out():
     assert written.count("<math") == 3 and "<mfrac>" in written and "&#x0003C;" in written
     assert "<pre>cost = $5 + $6</pre>" in written
     assert "<script" not in written
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser")
+def test_the_search_works_without_a_network(tmp_path):
+    page = REPOSITORY / "site" / "index.html"
+    if not page.is_file():
+        pytest.skip("needs the site that make docs builds")
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    command += [f"--user-data-dir={tmp_path}", "--virtual-time-budget=30000", "--dump-dom"]
+    command += ["--host-resolver-rules=MAP * ~NOTFOUND", f"{page.as_uri()}?q=Slurm"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
+    assert re.search(r"[1-9]\d* matching documents", done.stdout)
