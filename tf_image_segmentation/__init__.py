@@ -15,10 +15,11 @@ __version__ = "0.2.0"
 
 _NAMES = {
     "Network": "models.network",
+    "convert": "cli.functions",
     "evaluate": "evaluation.evaluate",
     "load_model": "zoo.loading",
     "predict_labels": "inference.predict",
-    "train": "training.loop",
+    "train": "cli.functions",
 }
 
 

@@ -129,6 +129,15 @@ def test_sample_pictures_are_photographs_of_three_sizes():
     assert all(picture.dtype == np.uint8 and picture.std() > 20 for picture in pictures)
 
 
+def test_metadata_say_what_values_are_expected(network, monkeypatch):
+    plain = describe_export(network)
+    assert (plain["intensity_range"], plain["input"][-8:]) == (None, "any size")
+    monkeypatch.setattr(network, "intensity_range", (100.0, 4000.0))
+    deep = describe_export(network)
+    assert deep["intensity_range"] == [100.0, 4000.0]
+    assert deep["input"].endswith("round(255 * (v - 100) / (4000 - 100)), clipped to 0..255")
+
+
 def test_a_data_set_names_the_classes_that_a_checkpoint_does_not(network):
     info = DatasetInfo(
         "four", ("a", "b", "c", "d"), ((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3)), 9

@@ -57,9 +57,15 @@ def parser(description: str | None) -> Parser:
     return Parser(description=description, formatter_class=HelpFormatter)
 
 
+def is_script() -> bool:
+    """Returns whether this program is a file of ``scripts/``, and no notebook for example."""
+    program = Path(sys.argv[0]).resolve()
+    return program.suffix == ".py" and program.parent.name == "scripts"
+
+
 def typed(command: str) -> str:
     """Returns how a command is typed where this program was started: as a script or installed."""
-    if Path(sys.argv[0]).suffix == ".py" or os.environ.get(SCRIPTS_ARE_TYPED):
+    if is_script() or os.environ.get(SCRIPTS_ARE_TYPED):
         return f"python scripts/{command}.py"
     return f"{CONSOLE_COMMAND} {command.replace('_', '-')}"
 

@@ -31,6 +31,7 @@ def add_conversion_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace records in --output-dir once all is done")
     add("--shuffle-seed", type=int, default=0, help="decides the order of the training records")
     add_image_options(parser)
+    parser.set_defaults(progress=True)
 
 
 def run_conversion(
@@ -68,6 +69,7 @@ def run_conversion(
         source=source,
         max_pixels=arguments.max_pixels,
         intensity_range=intensity_range,
+        progress=arguments.progress,
     )
     print(_report(manifest, arguments.output_dir, time.perf_counter() - start))
 

@@ -27,8 +27,8 @@ from tf_image_segmentation.datasets.sample import Sample
 from tf_image_segmentation.errors import DataError
 
 
-def parse_arguments() -> argparse.Namespace:
-    """Returns the command line's arguments."""
+def make_parser() -> command_line.Parser:
+    """Returns the parser of this command."""
     parser = command_line.parser(__doc__)
     add_dataset_arguments(parser)
     parser.add_argument(
@@ -36,7 +36,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     add_conversion_arguments(parser)
     add_split_options(parser)
-    return parser.parse_args()
+    return parser
 
 
 def list_split(splits: Mapping[str, Sequence[Sample]], split: str) -> Sequence[Sample]:
@@ -59,7 +59,11 @@ def _check_output(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Parses the command line and converts."""
-    arguments = parse_arguments()
+    convert(make_parser().parse_args())
+
+
+def convert(arguments: argparse.Namespace) -> None:
+    """Converts as the options say, and prints what was written."""
     check_split_options(arguments)
     if arguments.split or arguments.folds:
         _check_output(arguments)

@@ -154,4 +154,4 @@ def _divide(
         ImageOptions(arguments.max_pixels, chosen_intensity_range(arguments)),
         arguments.workers,
     )
-    return divide(info, samples, options, progress=True)
+    return divide(info, samples, options, progress=arguments.progress)

@@ -26,7 +26,7 @@ def run_command(name: str, *arguments: object) -> None:
     print(f"\n$ {command_line.typed(name)} {shlex.join(words)}", flush=True)
     command = [sys.executable, "-m", "tf_image_segmentation", name, *words]
     environment = dict(os.environ)
-    if Path(sys.argv[0]).suffix == ".py":
+    if command_line.is_script():
         environment[command_line.SCRIPTS_ARE_TYPED] = "1"
     process = subprocess.Popen(command, env=environment)
     try:

@@ -62,7 +62,8 @@ def _recipes_text() -> str:
     return "\n".join(["built-in recipes:", *names])
 
 
-def _parser(model: str | None, description: str | None) -> argparse.ArgumentParser:
+def make_parser(model: str | None, description: str | None = __doc__) -> command_line.Parser:
+    """Returns the parser of the training commands; without a model, it has the option --model."""
     parser = command_line.parser(description)
     parser.epilog = "\n\n".join([_EXIT_CODES, _recipes_text(), _fields_text()])
     add = parser.add_argument
@@ -190,6 +191,14 @@ def read_config(args: argparse.Namespace, model: str) -> TrainingConfig:
     )
 
 
+def resolved_config(args: argparse.Namespace, model: str, usual: str | None) -> TrainingConfig:
+    """Does what `read_config` does, with the recipe that `chosen_recipe` chooses."""
+    args.recipe = chosen_recipe(args, usual)
+    if args.recipe == AUTO:  # else a wrong recipe is told of at once
+        command_line.load_tensorflow()
+    return read_config(args, model)
+
+
 def main(model: str | None = None, description: str | None = __doc__) -> int:
     """Parses the command line, trains and returns the exit code, which the help explains.
 
@@ -197,11 +206,8 @@ def main(model: str | None = None, description: str | None = __doc__) -> int:
         model: what is trained; None adds the option --model.
         description: of the command.
     """
-    args = _parser(model, description).parse_args()
-    args.recipe = chosen_recipe(args, None if model is None else USUAL_RECIPE)
-    if args.recipe == AUTO:  # else a wrong recipe is told of at once
-        command_line.load_tensorflow()
-    config = read_config(args, model or args.model)
+    args = make_parser(model, description).parse_args()
+    config = resolved_config(args, model or args.model, None if model is None else USUAL_RECIPE)
     command_line.load_tensorflow()
     from tf_image_segmentation.training.distribution import make_strategy
     from tf_image_segmentation.training.loop import train

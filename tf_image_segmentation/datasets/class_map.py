@@ -97,13 +97,14 @@ class ClassMap:
     data_sets: Mapping[str, Places]
 
     @classmethod
-    def read(cls, path: Path) -> ClassMap:
+    def read(cls, path: str | Path) -> ClassMap:
         """Reads a class map file.
 
         Raises:
             DataError: it is missing, no JSON, or says something that is no class map; the message
                 names what.
         """
+        path = Path(path)
         file = structs.convert(_load(path), _ClassMapFile, path)
         num_classes = len(file.classes)
         if file.ignore_label < num_classes:

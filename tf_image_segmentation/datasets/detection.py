@@ -35,8 +35,9 @@ class Detection(NamedTuple):
     reason: str
 
 
-def detect(root: Path) -> list[Detection]:
+def detect(root: str | Path) -> list[Detection]:
     """Returns every dataset that a folder may be; those of its subfolders if it is none itself."""
+    root = Path(root)
     found = _here(root)
     if not found and root.is_dir():
         subfolders = [path for path in sorted(root.iterdir()) if path.is_dir()]
@@ -44,12 +45,13 @@ def detect(root: Path) -> list[Detection]:
     return found
 
 
-def detect_one(root: Path) -> Detection:
+def detect_one(root: str | Path) -> Detection:
     """Returns the only dataset that a folder may be.
 
     Raises:
         DataError: it may be none, or several, which are listed with their reasons.
     """
+    root = Path(root)
     found = detect(root)
     if len(found) == 1:
         return found[0]

@@ -44,7 +44,7 @@ def _check_new(seen: dict[str, int], name: str, path: Path, number: int) -> None
     seen[name] = number
 
 
-def read_ids(path: Path) -> list[str]:
+def read_ids(path: str | Path) -> list[str]:
     """Reads a list of one id a line, in its order.
 
     UTF-8 with or without a byte order mark; Windows line ends and blank lines are fine.
@@ -52,6 +52,7 @@ def read_ids(path: Path) -> list[str]:
     Raises:
         DataError: if the file cannot be read, lists nothing, or lists an id twice.
     """
+    path = Path(path)
     seen: dict[str, int] = {}
     for number, line in _numbered_lines(path):
         _check_new(seen, line, path, number)
@@ -60,7 +61,7 @@ def read_ids(path: Path) -> list[str]:
     return list(seen)
 
 
-def read_pairs(path: Path) -> list[tuple[str, str]]:
+def read_pairs(path: str | Path) -> list[tuple[str, str]]:
     """Reads a list of one "image mask" pair a line, in its order; see `read_ids`.
 
     The two are divided by a tab or a space. Names with spaces are understood if both have
@@ -69,6 +70,7 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     Raises:
         DataError: as `read_ids`, or if a line is not a pair.
     """
+    path = Path(path)
     seen: dict[str, int] = {}
     pairs = []
     for number, line in _numbered_lines(path):
@@ -125,7 +127,7 @@ def find_root(root: Path, marker: str, below: Iterable[str]) -> Path:
     raise DataError(f"{root}: has no {marker}; give the folder that holds it")
 
 
-def list_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:
+def list_files(folder: str | Path, suffixes: Iterable[str]) -> list[Path]:
     """Returns the files of ``folder`` with one of the ``suffixes`` (any case), sorted by name.
 
     What systems leave behind (.DS_Store, ._name, Thumbs.db) is passed over.
@@ -133,6 +135,7 @@ def list_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     Raises:
         DataError: if there is no such folder.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder; check the dataset's root")
     wanted = tuple(suffix.lower() for suffix in suffixes)
@@ -143,8 +146,9 @@ def list_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     )
 
 
-def list_images(path: Path) -> list[Path]:
+def list_images(path: str | Path) -> list[Path]:
     """Returns the JPEG and PNG files of a folder, see `list_files`; of a file, the file itself."""
+    path = Path(path)
     return list_files(path, (".jpg", ".jpeg", ".png")) if path.is_dir() else [path]
 
 

@@ -40,3 +40,7 @@ class Sample:
     read_image: Reader | None = None
     read_mask: Reader | None = None
     extra_files: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("image", "mask"):  # which may be given as texts
+            object.__setattr__(self, name, Path(getattr(self, name)))

@@ -177,8 +177,9 @@ class Cases:
             },
         }
 
-    def write_csv(self, path: Path) -> None:
+    def write_csv(self, path: str | Path) -> None:
         """Writes a line for each image, with an empty field where there is nothing to measure."""
+        path = Path(path)
         names = self._info.class_names
         columns = ["image", "case", "labeled_pixels", "pixel_accuracy"]
         columns += [f"dice {name}" for name in names]

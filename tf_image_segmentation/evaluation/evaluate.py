@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -15,7 +16,8 @@ from tf_image_segmentation.inference.predict import join_blocks
 from tf_image_segmentation.inference.stream import Item, predict_each
 from tf_image_segmentation.models.network import Network
 from tf_image_segmentation.registry import Part
-from tf_image_segmentation.tfrecords.reader import Records
+from tf_image_segmentation.tfrecords.reader import Records, open_records
+from tf_image_segmentation.zoo.loading import load_model
 
 
 class Prediction(NamedTuple):
@@ -57,6 +59,11 @@ class Evaluation(NamedTuple):
         """The confusion matrix after the CRF."""
         return self.refined_counts.matrix
 
+    @property
+    def mean_iou(self) -> float:
+        """Mean IoU of the final predictions, 0..1; `matrix.metrics()` has the other metrics."""
+        return self.refined.metrics().mean_iou
+
     def results(self, parts: Sequence[Part]) -> dict[str, float | np.ndarray]:
         """Returns the metrics before the CRF, see `compute_metrics`."""
         return self.counts.results(parts)
@@ -84,30 +91,50 @@ def predictions(
 
 
 def evaluate(
-    network: Network,
-    records: Records,
-    ignore_label: int | None,
+    network: Network | str | os.PathLike[str],
+    records: Records | str | os.PathLike[str],
+    ignore_label: int | Literal["from_records"] | None = "from_records",
     options: PredictionOptions | None = None,
     progress: bool = False,
     observe: Callable[[Prediction], None] | None = None,
     metrics: Sequence[Part] = (),
+    *,
+    split: str = "val",
 ) -> Evaluation:
     """Counts the predictions for every example of ``records``.
 
+    Example::
+
+        result = evaluate("runs/rooms/model/last", "data/rooms")
+        print(result.mean_iou)
+
     Args:
-        network: the network to evaluate, with its weights restored.
-        records: examples with masks.
-        ignore_label: mask value of pixels without a label.
+        network: the network to evaluate, with its weights restored; or what `load_model` opens: a
+            checkpoint, or the name of a model that ships.
+        records: examples with masks; or what `open_records` opens, whose classes must be those of
+            the network: a folder, a file or a glob.
+        ignore_label: mask value of pixels without a label, None where all have one;
+            "from_records" is what their manifest says.
         options: how images are predicted; None for the defaults. With a CRF, predictions are
             counted before and after it.
         progress: whether a progress bar is shown.
         observe: called with each prediction, once its mask is known to fit.
         metrics: what is to be computed; those that need images are counted, too.
+        split: what is evaluated of a folder of records.
 
     Raises:
-        DataError: a record is damaged, memory runs out, or a mask holds an id that the network has
-            no class for; the message has the file or the image.
+        DataError: there is no such checkpoint, there are no such records, or their classes are not
+            those of the network; a record is damaged, memory runs out, or a mask holds an id that
+            the network has no class for; the message has the file or the image.
     """
+    if not isinstance(records, Records):
+        records = open_records(records, split)
+    if isinstance(network, str | os.PathLike):
+        network = load_model(network)
+        if records.info is not None:
+            records.info.check_model(network.num_classes, network.class_names)
+    if ignore_label == "from_records":
+        ignore_label = records.described_as(None).ignore_label
     counts = refined = Counts(metrics, network.num_classes, ignore_label)
     if options is not None and options.crf is not None:
         refined = Counts(metrics, network.num_classes, ignore_label)

@@ -125,13 +125,14 @@ def metrics_to_json(matrix: ConfusionMatrix, results: Results) -> dict[str, Any]
 
 
 def save_metrics(
-    path: Path,
+    path: str | Path,
     matrix: ConfusionMatrix,
     results: Results,
     class_names: Sequence[str],
     **facts: Any,
 ) -> None:
     """Writes metrics, confusion matrix and ``facts`` (checkpoint, records ...) as JSON."""
+    path = Path(path)
     fields = {
         **facts,
         "metrics": metrics_to_json(matrix, results),

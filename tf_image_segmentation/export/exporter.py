@@ -21,7 +21,7 @@ from tf_image_segmentation.registry import choose
 
 def export_checked(
     network: Network,
-    output_dir: Path,
+    output_dir: str | Path,
     formats: Sequence[str] = ("saved_model", "tflite"),
     images: Sequence[np.ndarray] = (),
     metadata: Metadata | None = None,
@@ -55,6 +55,7 @@ def export_checked(
         DataError: a format is not known, needs what is not installed, would replace a file, or
             predicts something else than the network; or the network has more than 256 classes.
     """
+    output_dir = Path(output_dir)
     chosen = {name: choose("format", name, FORMATS) for name in formats}
     for format_ in chosen.values():
         format_.check_installed()

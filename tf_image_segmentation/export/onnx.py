@@ -31,7 +31,7 @@ def check_installed() -> None:
         )
 
 
-def export_onnx(network: Network, path: Path, metadata: Metadata | None = None) -> None:
+def export_onnx(network: Network, path: str | Path, metadata: Metadata | None = None) -> None:
     """Writes a network as an ONNX model, which computes in float32.
 
     Inputs and outputs are those of `serve`. The fields of the metadata are in the model's
@@ -47,6 +47,7 @@ def export_onnx(network: Network, path: Path, metadata: Metadata | None = None) 
         DataError: tf2onnx, onnx or onnxruntime is not installed, or the network has more than 256
             classes.
     """
+    path = Path(path)
     check_installed()
     import onnx
 
@@ -111,8 +112,9 @@ def _fill_in(graph: Any, weights: dict[str, np.ndarray]) -> None:
         graph.initializer.remove(tensor)
 
 
-def load_onnx(path: Path) -> Prediction:
+def load_onnx(path: str | Path) -> Prediction:
     """Returns the prediction of an ONNX model for one image, computed by ONNX Runtime."""
+    path = Path(path)
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

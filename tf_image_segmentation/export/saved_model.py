@@ -17,7 +17,9 @@ from tf_image_segmentation.models.network import Network
 EXTRA_FOLDER = "assets.extra"
 
 
-def export_saved_model(network: Network, path: Path, metadata: Metadata | None = None) -> None:
+def export_saved_model(
+    network: Network, path: str | Path, metadata: Metadata | None = None
+) -> None:
     """Writes a network as a SavedModel; it computes in the type that the network computes in.
 
     Signature ``serving_default`` is `serve`. Signature ``metadata`` has no arguments and
@@ -32,6 +34,7 @@ def export_saved_model(network: Network, path: Path, metadata: Metadata | None =
     Raises:
         DataError: the network has more than 256 classes.
     """
+    path = Path(path)
     metadata = metadata or describe_export(network)
     module = tf.Module()
     module.weights = network.variables_by_name
@@ -56,8 +59,9 @@ def _metadata_function(metadata: Metadata) -> tf.types.experimental.PolymorphicF
     return tf.function(describe, input_signature=[], autograph=False)
 
 
-def load_saved_model(path: Path) -> Prediction:
+def load_saved_model(path: str | Path) -> Prediction:
     """Returns the prediction of a SavedModel for one image."""
+    path = Path(path)
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
 
     def predict(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -38,7 +38,8 @@ def serve(network: Network, images: tf.Tensor) -> dict[str, tf.Tensor]:
 
     Args:
         network: any `Network` of at most 256 classes.
-        images: uint8 [batch, height, width, 3], RGB, of any size.
+        images: uint8 [batch, height, width, 3], RGB, of any size. Images of more than 8 bits are
+            mapped first, with the ``intensity_range`` of the metadata, see `describe_export`.
 
     Returns:
         ``labels``, uint8 [batch, height, width], and ``probabilities``, float32 [batch, height,
@@ -72,4 +73,5 @@ def float32_network(network: Network) -> Network:
         twin.variables_by_name[name].assign(variable)
     twin.class_names, twin.palette = network.class_names, network.palette
     twin.threshold = network.threshold
+    twin.intensity_range = network.intensity_range
     return twin

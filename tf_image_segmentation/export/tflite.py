@@ -21,7 +21,7 @@ SIGNATURE = "serving_default"
 
 
 def export_tflite(
-    network: Network, path: Path, metadata: Metadata | None = None, quantize: bool = False
+    network: Network, path: str | Path, metadata: Metadata | None = None, quantize: bool = False
 ) -> None:
     """Writes a network as a TFLite model of built-in operations alone; it computes in float32.
 
@@ -40,6 +40,7 @@ def export_tflite(
     Raises:
         DataError: the network has more than 256 classes.
     """
+    path = Path(path)
     metadata = metadata or describe_export(network)
     network = float32_network(network)
     serve = serving_function(network).get_concrete_function()
@@ -61,8 +62,9 @@ def _append_metadata(path: Path, metadata: Metadata) -> None:
             )  # without the time: same input, same bytes
 
 
-def load_tflite(path: Path) -> Prediction:
+def load_tflite(path: str | Path) -> Prediction:
     """Returns the prediction of a TFLite model for one image, computed on all cores."""
+    path = Path(path)
     with warnings.catch_warnings():
         # It says that LiteRT's own package will replace this class, which runs the same files.
         warnings.filterwarnings("ignore", message=r"(?s).*tf\.lite\.Interpreter is deprecated")

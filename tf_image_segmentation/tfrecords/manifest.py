@@ -180,12 +180,13 @@ class Manifest:
         write_text(folder / MANIFEST_FILE, manifest.to_json())
 
     @classmethod
-    def read(cls, folder: Path) -> Manifest:
+    def read(cls, folder: str | Path) -> Manifest:
         """Reads ``manifest.json`` from ``folder``.
 
         Raises:
             DataError: there is none, it was written by a newer version, or it is damaged.
         """
+        folder = Path(folder)
         path = folder / MANIFEST_FILE
         if not path.is_file():
             raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,7 +13,7 @@ import msgspec
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.plugins import plugin_hash
 from tf_image_segmentation.registry import Registry, source_file
-from tf_image_segmentation.structs import convert
+from tf_image_segmentation.structs import Range, convert
 from tf_image_segmentation.training.recipe import Recipe
 
 STRATEGIES = ("default", "mirrored", "multi_worker")
@@ -26,6 +27,8 @@ def _require(condition: bool, rule: str, value: Any) -> None:
 @dataclass(frozen=True)
 class TrainingConfig:
     """One run: a model, its recipe, its inputs and its folder.
+
+    Files and folders may be given as texts or as paths.
 
     Attributes:
         model: name of a registered model.
@@ -60,10 +63,22 @@ class TrainingConfig:
     keep_checkpoints: int = 3
 
     def __post_init__(self) -> None:
+        self._bring_to_form()
         _require(
             self.keep_checkpoints >= 1, "keep_checkpoints must be at least 1", self.keep_checkpoints
         )
         _require(0 <= self.seed < 2**31, "seed must be 0 to 2147483647", self.seed)
+
+    def _bring_to_form(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "run_dir":
+                value = Path(value)
+            elif field.name == "tfrecords" and not isinstance(value, str | os.PathLike):
+                value = tuple(os.fspath(folder) for folder in value)
+            elif isinstance(value, os.PathLike):
+                value = os.fspath(value)
+            object.__setattr__(self, field.name, value)  # the class is frozen
 
     @property
     def makes_mixture(self) -> bool:
@@ -107,6 +122,7 @@ _SAVED_TYPES: dict[str, Any] = {
     "data": list[str],  # checksums of the training records
     "validation_data": list[str],
     "mixture": dict[str, Any] | None,  # how several datasets are mixed, if they are
+    "intensity_range": Range | None,  # values of 16-bit images that were 0 and 255 in training
     "plugins": dict[str, str],  # file and checksum of each part that is not built in
     "environment": dict[str, Any],  # versions, git commit ...; not compared when a run is resumed
 }

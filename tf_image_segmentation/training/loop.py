@@ -94,6 +94,8 @@ class Trainer:
         self._data = TrainingData.open(config, self._strategy.num_replicas_in_sync)
         self._metrics = validation_metrics(self._recipe.metrics, self._data.info)
         described = {**config.to_json(), **self._data.identity()}
+        if self._data.intensity_range is not None:
+            described["intensity_range"] = list(self._data.intensity_range)
         if plugins := plugin_hashes(config):
             described["plugins"] = plugins
         if not self._workers.agree(json.dumps(described, sort_keys=True)):

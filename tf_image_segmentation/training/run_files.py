@@ -48,12 +48,13 @@ def differences(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {name: found for name, found in values.items() if any(v != found[0] for v in found)}
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: str | Path) -> dict[str, Any]:
     """Returns the ``config.json`` of a run, one of an earlier version in today's form.
 
     Raises:
         DataError: there is none, or it is damaged.
     """
+    folder = Path(folder)
     path = folder / CONFIG_FILE
     if not path.is_file():
         raise DataError(
@@ -66,8 +67,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise DataError(f"{error}; restore it from a copy") from error
 
 
-def run_of(checkpoint: Path) -> Path | None:
+def run_of(checkpoint: str | Path) -> Path | None:
     """Returns the folder of the run whose ``model`` folder holds a checkpoint, or None."""
+    checkpoint = Path(checkpoint)
     checkpoint = checkpoint.resolve()
     for folder in (checkpoint, *checkpoint.parents):
         if folder.name == "model" and (folder.parent / CONFIG_FILE).is_file():
@@ -75,12 +77,13 @@ def run_of(checkpoint: Path) -> Path | None:
     return None
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
+def read_metrics(path: str | Path) -> list[dict[str, Any]]:
     """Returns the lines of a ``metrics.jsonl``; a last line cut by a kill is left out.
 
     Raises:
         DataError: another line is damaged.
     """
+    path = Path(path)
     if not path.exists():
         return []
     lines = path.read_bytes().splitlines(keepends=True)
@@ -146,7 +149,7 @@ class Run:
         return [line["step"] for line in lines], [line[field] for line in lines]
 
 
-def read_runs(folders: Sequence[Path]) -> list[Run]:
+def read_runs(folders: Sequence[str | Path]) -> list[Run]:
     """Reads runs, each named by its folder and as many of the folders above as it takes.
 
     A folder that is given twice is read once.
@@ -154,11 +157,11 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     Raises:
         DataError: a folder is no run, or a file in it is damaged.
     """
-    folders = list({folder.resolve(): None for folder in folders})
-    names = _telling_apart(folders)
+    paths = list({Path(folder).resolve(): None for folder in folders})
+    names = _telling_apart(paths)
     return [
         Run(name, read_config(folder), read_metrics(folder / METRICS_FILE))
-        for name, folder in zip(names, folders, strict=True)
+        for name, folder in zip(names, paths, strict=True)
     ]
 
 

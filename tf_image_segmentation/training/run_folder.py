@@ -34,6 +34,7 @@ _PACKAGE = "tf_image_segmentation"
 _PACKAGES = ("tensorflow", "keras", "tf-slim", "numpy", "pillow")
 # What may change between the parts of one run without changing what the run computes.
 _FREE_FIELDS = {
+    "intensity_range",  # follows from the records, which are compared
     "run_dir",
     "init_checkpoint",
     "recipe.checkpoint_interval",

@@ -49,7 +49,7 @@ _REST = Membership(None, "train")
 
 
 def write_shapes(
-    root: Path,
+    root: str | Path,
     num_images: int = 480,
     image_size: int = 160,
     seed: int = 0,
@@ -70,7 +70,7 @@ def write_shapes(
     Raises:
         DataError: a number is too small, or ``root`` may not be (over)written.
     """
-    root = root.resolve()
+    root = Path(root).resolve()
     _check_arguments(num_images, image_size, seed)
     _check_root(root, overwrite)
     with staging_folder(root.parent) as staging:
