@@ -41,6 +41,12 @@ def test_small_ones_lie_over_large_ones(tmp_path, pattern):
     assert detect_one(tmp_path).name == "class_masks"
 
 
+def test_numbers_that_begin_alike_are_no_classes(tmp_path):
+    names = ("1", "10", "11")
+    write(tmp_path, {f"masks/{name}.png": LARGE for name in names}, images=names)
+    assert detect_one(tmp_path).name == "folder"
+
+
 def test_brush_labels_of_label_studio(tmp_path):
     write(
         tmp_path,

@@ -156,6 +156,8 @@ def _named_parts(folder: Path, images: Iterable[str]) -> list[_Part]:
     for path in [p for place in (folder, *below) for p in list_files(place, [".png"])]:
         checked = resolve_inside(folder, str(path.relative_to(folder)))
         if path.parent == folder:
+            if path.stem in names:  # 10.png is the mask of 10 and not class 0 of 1
+                continue
             starts = [i for i in range(len(path.stem) - 1, 0, -1) if path.stem[:i] in names]
             label = path.stem[starts[0] :].lstrip("_- .") if starts else ""
             parts += [_Part(path.stem[: starts[0]], label, checked)] if label else []
