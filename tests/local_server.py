@@ -23,6 +23,7 @@ class LocalServer(ThreadingHTTPServer):
         self.cuts: list[int] = []  # close the next connections after so many bytes of the body
         self.range_limit: int | None = None  # longest answer to a request for a range
         self.range_shift = 0  # answer another range than the one asked for
+        self.missing_status = 404  # of files that are not there
         self.requests: list[tuple[str, dict[str, str]]] = []
 
     def handle_error(self, request, client_address):
@@ -42,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
         name = self.path.lstrip("/")
         self.server.requests.append((name, dict(self.headers)))
         if name not in self.server.files:
-            return self.send_error(404)
+            return self.send_error(self.server.missing_status)
         content = self.server.files[name]
         start = self._wanted_start()
         if start is not None and start >= len(content):

@@ -11,7 +11,8 @@ import pytest
 
 TESTS = Path(__file__).parent
 TABLE = TESTS.parent / "docs" / "explanation" / "faults.md"
-NUM_FAULTS = 62
+WITHOUT_TEST = {68, 69, 70, 72, 79, 80}
+NUMBERS = sorted({*range(1, 81)} - WITHOUT_TEST)
 
 
 def table_rows() -> dict[int, list[tuple[str, str]]]:
@@ -52,11 +53,11 @@ def numbers_in(text: str) -> set[int]:
 
 def test_every_fault_has_a_row_with_tests():
     rows = table_rows()
-    assert sorted(rows) == list(range(1, NUM_FAULTS + 1))
+    assert sorted(rows) == NUMBERS
     assert all(rows.values())
 
 
-@pytest.mark.parametrize("number", range(1, NUM_FAULTS + 1))
+@pytest.mark.parametrize("number", NUMBERS)
 def test_the_tests_of_a_row_exist_and_name_its_fault(number):
     for file, function in table_rows()[number]:
         assert (TESTS / file).is_file(), file

@@ -49,11 +49,13 @@ def test_plugins_of_one_file_name_are_two_plugins(tmp_path, spices):
         load_plugins([write(tmp_path / "c" / "mine.py", "mint")])
 
 
+# fault 66
 def test_a_missing_plugin(tmp_path):
     with pytest.raises(DataError, match=r"none.py: there is no such plugin file"):
         load_plugins([tmp_path / "none.py"])
 
 
+# fault 66
 @pytest.mark.parametrize("code", ["1 / 0", "def broken(:", "import no_such_module", "exit(3)"])
 def test_a_plugin_that_raises(tmp_path, code):
     path = tmp_path / "mine.py"
@@ -62,6 +64,7 @@ def test_a_plugin_that_raises(tmp_path, code):
         load_plugins([path])
 
 
+# fault 66
 def test_a_plugin_that_registers_nothing(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("x = 1\n")

@@ -125,8 +125,10 @@ def test_wrong_length_is_an_error(server, part):
     assert download(server, part, attempts=7) == CONTENT
 
 
-def test_http_error_is_named(server, part):
-    with pytest.raises(DownloadError, match="the server answered 404 Not Found"):
+@pytest.mark.parametrize("status", [404, 204, 999])
+def test_only_success_is_success(server, part, status):
+    server.missing_status = status
+    with pytest.raises(DownloadError, match=f"the server answered {status} "):
         download(server, part, name="gone.tar", attempts=3)
     assert len(server.requests) == 1  # no use in asking again
 

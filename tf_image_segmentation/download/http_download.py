@@ -118,7 +118,7 @@ class ResumingDownloader:
                 self._discard()
                 raise ConnectionCutError("the part file did not fit the file on the server")
             return  # everything had arrived before the cut
-        if not response.ok:
+        if response.status_code not in (requests.codes.ok, requests.codes.partial_content):
             raise DownloadError(f"the server answered {response.status_code} {response.reason}")
         start = _start(response)
         if start not in (0, offset):
