@@ -59,7 +59,7 @@ def test_classes_go_where_the_file_says_or_to_their_own_name(write: Any) -> None
 
 
 def test_the_example_in_the_documentation(repository: Path, tmp_path: Path) -> None:
-    text = (repository / "docs" / "mixed_training.md").read_text()
+    text = (repository / "docs" / "reference" / "class_map.md").read_text()
     (example,) = re.findall(r"^```json\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
     path = tmp_path / "places.json"
     path.write_text(example)

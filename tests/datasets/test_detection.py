@@ -42,7 +42,7 @@ def test_a_folder_around_the_dataset_is_opened(tmp_path):
     [
         ("annotations.xml", "annotations.xml is of CVAT: export as 'Segmentation mask 1.1'"),
         ("via_region_data.json", "via_region_data.json is of VIA: export annotations as COCO"),
-        ("holiday.jpg", "your_own_data.md shows what each looks like"),
+        ("holiday.jpg", "layouts.md shows what each looks like"),
     ],
 )
 def test_what_is_not_known_is_said_with_the_way_out(tmp_path, name, words):

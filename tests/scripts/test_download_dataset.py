@@ -135,4 +135,4 @@ def test_bad_arguments(run_script, tmp_path, server):
 def test_the_list_is_the_table_of_the_documentation(run_script, repository):
     assert run_script(SCRIPT, "--list").stdout == f"{markdown_table()}\n"
     # Where this fails, put what --list prints into the page.
-    assert markdown_table() in (repository / "docs" / "datasets.md").read_text()
+    assert markdown_table() in (repository / "docs" / "reference" / "datasets.md").read_text()
