@@ -46,6 +46,15 @@ def test_skips_fused_at_once_can_be_exported(tmp_path):
     assert_predicts_like(network, server(tmp_path / "model.onnx"), random_images(64, 90))
 
 
+def test_other_formats_may_follow(tmp_path):  # fault 80
+    pytest.importorskip("tf2onnx")
+    network = thin_network(fcn_16s, side=32)
+    images = [*random_images(40, 50)]
+    formats = ("onnx", "tflite", "saved_model")
+    checks = export_checked(network, tmp_path / "exported", formats, images)
+    assert [*checks] == ["network", *formats]
+
+
 def test_without_tf2onnx_the_error_says_what_to_install(network, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     with pytest.raises(DataError, match=r"needs tf2onnx.*pip install"):

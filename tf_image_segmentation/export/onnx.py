@@ -76,7 +76,9 @@ def _convert(network: Network) -> Any:
 
     def serve_with(images: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
         stand_in = copy.copy(network)
-        stand_in.variables_by_name = dict(zip(network.variables_by_name, values, strict=True))
+        # Past TensorFlow's tracking of attributes, which the copy shares with the network.
+        named = dict(zip(network.variables_by_name, values, strict=True))
+        vars(stand_in)["variables_by_name"] = named
         return serve(stand_in, images)
 
     signature = [IMAGES, *(tf.TensorSpec(v.shape, v.dtype, name) for name, v in weights.items())]
