@@ -304,6 +304,14 @@ def test_numbers_are_checked(info: DatasetInfo, splits: Splits, out: Path) -> No
         quiet(info, splits, out, workers=0)
 
 
+def test_a_single_class_is_refused(info: DatasetInfo, splits: Splits, out: Path) -> None:
+    # fault 65
+    single = replace(info, class_names=("coin",), palette=((9, 9, 9),))
+    with pytest.raises(DataError, match=r"single class coin; .* name the background"):
+        quiet(single, splits, out)
+    assert nothing_left(out)
+
+
 def test_the_pixel_limit_of_a_conversion_holds_when_its_records_are_read(
     info: DatasetInfo, splits: Splits, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,11 @@ def convert(
     """
     if num_shards < 1 or (workers is not None and workers < 1):
         raise DataError(f"num_shards ({num_shards}) and workers ({workers}) must be at least 1")
+    if info.num_classes < 2:
+        raise DataError(
+            f"dataset {info.name!r} has the single class {', '.join(info.class_names)}; a model "
+            "tells classes apart, so name the background as a class, too"
+        )
     output_dir = Path(output_dir)
     check_output(output_dir, overwrite)
     check_ids(samples_by_split)
