@@ -15,9 +15,14 @@ sys.path.insert(0, str(REPOSITORY / "docs" / "generate"))
 from parsers import parser_of
 
 from tf_image_segmentation.cli.main import ALIASES
+from tf_image_segmentation.cli.splitting import check_split_options
+from tf_image_segmentation.datasets import dataset_names
+from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.training.recipe import built_in_recipes, load_recipe
 
 PASSED_ON = {"study": "train", "train_my_data": "convert_dataset"}
 """Commands that hand options which they do not know to another one."""
+NAMES_A_DATASET = ("convert_dataset", "download_dataset", "inspect_dataset")
 
 
 def words_of(command):
@@ -36,13 +41,28 @@ def check_arguments(command, arguments):
             action.required = False
     given = [word for word in arguments if word != "..."]
     try:
-        _, unknown = argparse.ArgumentParser.parse_known_args(parser, given)
+        values, unknown = argparse.ArgumentParser.parse_known_args(parser, given)
     except SystemExit as end:
         raise AssertionError(f"{command} does not take {given}") from end
     if unknown and command in PASSED_ON:
         check_arguments(PASSED_ON[command], [*unknown, "..."])
     else:
         assert not unknown, f"{command} does not know {unknown}"
+        check_values(command, values)
+
+
+def check_values(command, values):
+    """Raises an error where names or options do not fit, as the command would."""
+    if command == "convert_dataset":
+        check_split_options(values)
+    recipe = getattr(values, "recipe", None)
+    if recipe and not recipe.endswith(".toml") and recipe != "auto":
+        assert recipe in built_in_recipes()
+        load_recipe(recipe, None, getattr(values, "set", None) or [])
+    named = "name" if command in NAMES_A_DATASET else "dataset"
+    dataset = getattr(values, named, None)
+    if dataset not in (None, "auto") and not values.plugins:
+        assert dataset in dataset_names()
 
 
 def check(command):
@@ -84,13 +104,17 @@ def test_its_program_takes_the_command(command):
         "python scripts/train.py --model fcn_8s --tfrecords",
         "python scripts/evaluate.py --checkpoint runs/x",
         "python benchmarks/evaluation.py --no-such-option",
+        "python scripts/convert_dataset.py folder --root a --output-dir b --group x",
+        "python scripts/convert_dataset.py no_dataset --root a --output-dir b",
+        "python scripts/train_fcn8s.py --tfrecords a --recipe no_recipe",
+        "python scripts/train_fcn8s.py --tfrecords a --recipe camvid --set stepps=1",
         "tf-image-segmentation no-command",
         "make nothing",
         "unheard of",
     ],
 )
 def test_a_wrong_command_is_found(wrong):
-    with pytest.raises((AssertionError, ValueError)):
+    with pytest.raises((AssertionError, ValueError, DataError)):
         check(wrong)
 
 
