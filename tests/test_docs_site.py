@@ -57,6 +57,7 @@ def test_all_commands_and_fields_are_in_the_reference():
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [n.replace("_", "-") for n in COMMANDS]
     assert "| `--init-checkpoint NAME|PATH|none` |" in text
     assert re.findall(r"^\| `(\w+)` \|", recipe_fields.fields_text(), re.M) == list(FIELDS)
+    assert r'such as "\*/conv1/\*", that' in recipe_fields.fields_text()
     assert all(f"| `{name}` |" in recipe_fields.recipes_text() for name in built_in_recipes())
 
 

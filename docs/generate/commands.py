@@ -52,7 +52,8 @@ def _typed(action: argparse.Action, formatter: argparse.HelpFormatter) -> str:
 
 
 def _meaning(action: argparse.Action, formatter: argparse.HelpFormatter) -> str:
-    return _escaped(" ".join(formatter._expand_help(action).split())) if action.help else ""
+    text = " ".join(formatter._expand_help(action).split()) if action.help else ""
+    return _escaped(re.sub(r" \(default: (None|False)\)$", "", text))
 
 
 def _escaped(text: str) -> str:

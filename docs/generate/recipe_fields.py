@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from tf_image_segmentation.cli.train import field_meanings
@@ -25,4 +27,7 @@ def recipes_text() -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("``", "`").replace("<", "&lt;").replace("|", "\\|")
+    """Returns reStructuredText of one line as Markdown; only what stands in code has a form."""
+    parts = text.split("``")
+    parts[::2] = [re.sub(r"([*_<|])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
