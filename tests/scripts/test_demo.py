@@ -1,4 +1,4 @@
-"""The demo's road from drawing to the table of three, with a few steps of training."""
+"""The demo, from drawing to the table of three models, with a few steps of training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 
-def test_demo_walks_the_whole_road(repository, tmp_path):
+def test_demo_runs_the_whole_pipeline(repository, tmp_path):
     output = tmp_path / "with space"
     command = [sys.executable, str(repository / "scripts" / "demo.py"), "--output-dir", str(output)]
     command += ["--num-images", "30", "--steps", "2"]
@@ -34,6 +34,12 @@ def test_demo_walks_the_whole_road(repository, tmp_path):
     # Five columns: image, truth and three predictions.
     assert sheet.shape[1] > 5 * 200
     assert len(list((output / "predictions").glob("*_overlay.jpg"))) == 3
+    photographs = (output / "photographs" / "predictions").glob("*_overlay.jpg")
+    assert sorted(path.name.split("_")[0] for path in photographs) == [
+        "astronaut",
+        "cat",
+        "motorcycle",
+    ]
     assert (output / "fcn8s" / "report.html").stat().st_size > 10_000
     # Whatever stopped it, the same command goes on: nothing is drawn, converted or trained again.
     again = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,8 +1,9 @@
 """Runs the whole pipeline on a built-in toy dataset: drawing, records, three stages, one table.
 
 The dataset is drawn in the layouts of PASCAL VOC 2012 and Berkeley SBD, so that each command that
-is shown is, but for its paths and recipe, the one for the real data. Run again after an
-interruption, it goes on where it stopped.
+is shown is, but for its paths and recipe, the one for the real data. At the end, the model that
+comes with the package predicts three photographs. Run again after an interruption, it goes on where
+it stopped.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.cli.stages import STAGES, metrics_of, run_command, train_stages
+from tf_image_segmentation.datasets.toy.photographs import write_photographs
 
 PROMISED_MEAN_IOU = 0.75
 
@@ -51,8 +53,11 @@ def main() -> None:
     photos = sorted((shapes / "VOCdevkit/VOC2012/JPEGImages").iterdir())[:3]
     predictions = ["--output-dir", args.output_dir / "predictions", "--overwrite"]
     run_command("predict", *photos, "--checkpoint", models[-1], *predictions)
+    included = ["--output-dir", args.output_dir / "photographs" / "predictions", "--overwrite"]
+    run_command("predict", *write_photographs(args.output_dir / "photographs"), *included)
     print(f"\nreports: {args.output_dir}/fcn*/report.html")
     print(f"pictures: {sheet}, {picture}, {args.output_dir}/predictions/*_overlay.jpg")
+    print(f"the included model on photographs: {included[1]}/*_overlay.jpg")
     print(f"{time.perf_counter() - start:.0f} s in all")
     coarse, fine = (
         metrics_of(args.output_dir / stage / "evaluation")["mean_iou"]
