@@ -120,7 +120,7 @@ def test_details_of_one_model(run_script, zoo):
     shown = run_script("list_models.py", "vgg_16").stdout
     assert "  sha256: -\n" in shown and "  url: http://download.tensorflow.org/" in shown
     result = run_script("list_models.py", "vgg")
-    assert result.returncode == 1 and "no model 'vgg'; choose from vgg_16, " in result.stderr
+    assert result.returncode == 1 and "no model 'vgg'; choose from " in result.stderr
 
 
 @pytest.fixture
