@@ -146,7 +146,7 @@ def test_python_as_typed(readme, workspace, monkeypatch, repository):
     monkeypatch.chdir(workspace)
     # A program of its own: converting starts worker processes, which import the main program.
     program = workspace / "rooms.py"
-    lines = code.replace("run_dir=", "steps=1, run_dir=").splitlines()
+    lines = code.replace("run_dir=", "steps=1, batch_size=1, run_dir=").splitlines()
     body = "".join(f"    {line}\n" for line in lines)
     program.write_text(f"if __name__ == '__main__':\n{body}    print(labels.shape)")
     environment = {**os.environ, "PYTHONPATH": str(repository)}
