@@ -78,7 +78,7 @@ def _convert(network: Network) -> Any:
         stand_in = copy.copy(network)
         # Past TensorFlow's tracking of attributes, which the copy shares with the network.
         named = dict(zip(network.variables_by_name, values, strict=True))
-        vars(stand_in)["variables_by_name"] = named
+        stand_in.__dict__["variables_by_name"] = named
         return serve(stand_in, images)
 
     signature = [IMAGES, *(tf.TensorSpec(v.shape, v.dtype, name) for name, v in weights.items())]
