@@ -23,7 +23,6 @@ def read_requirements() -> dict[str, list[str]]:
 
 REQUIREMENTS = read_requirements()
 # What not everybody should get: `make` installs requirements.txt whole.
-REQUIREMENTS["medical"] = ["nibabel>=5,<6"]
 REQUIREMENTS["docs"] = [
     "mkdocs>=1.6,<2",
     "mkdocs-material>=9.6,<10",
