@@ -187,6 +187,16 @@ def test_wrong_archives_are_refused(read, tmp_path):
         read_state_dict(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "message"), [(6, 255, "zip file version 25.5"), (8, 1, "is encrypted")]
+)
+def test_zips_that_python_does_not_read_are_refused(read, place, value, message):
+    content = bytearray(zipped(state_dict(ARRAYS)))
+    content[content.index(b"PK\x01\x02") + place] = value  # in the list at the end
+    with pytest.raises(DataError, match=f"{NOT_READ}it is a damaged zip .*{message}"):
+        read(bytes(content))
+
+
 @FORMATS
 def test_damaged_files_are_refused_or_read(read, write):
     content = write(state_dict({"a": np.arange(6, dtype="f4")}))

@@ -7,6 +7,7 @@ tensors, which become descriptions. Any other instruction or name is refused.
 
 from __future__ import annotations
 
+import math
 import pickletools
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, NamedTuple
@@ -27,7 +28,6 @@ STORAGES: Mapping[str, str] = {
     "BoolStorage": "|b1",
 }
 """Types of NumPy by PyTorch's names."""
-
 
 MAX_INSTRUCTIONS = 10**6
 """More than a state dictionary of 20,000 tensors takes."""
@@ -127,10 +127,9 @@ class _Machine:
         elif name in _TUPLES:
             self._stack.append(tuple(self._last(_TUPLES[name])))
         else:
-            instruction = getattr(self, f"_{name.lower()}", None)
-            if name not in _INSTRUCTIONS or instruction is None:
+            if name not in _INSTRUCTIONS:
                 raise DataError(f"it holds the instruction {name}")
-            instruction(argument)
+            getattr(self, f"_{name.lower()}")(argument)
 
     def pop(self) -> Any:
         return self._stack.pop()
@@ -258,7 +257,4 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
 
 def num_bytes(tensor: Tensor) -> int:
     """Returns how much memory a copy of a tensor takes."""
-    size = np.dtype(tensor.storage.dtype).itemsize
-    for side in tensor.shape:
-        size *= side
-    return size
+    return np.dtype(tensor.storage.dtype).itemsize * math.prod(tensor.shape)

@@ -102,12 +102,12 @@ def _read_zip(file: io.BytesIO, size: int) -> _State:
             tensors = _tensors(state)
             _check_sizes(storages, size)
             return tensors, {key: _whole(s, read(f"data/{key}")) for key, s in storages.items()}
+    except DataError:
+        raise
     except KeyError as error:
         raise DataError(f"it lacks {error.args[0]}") from error
-    # RuntimeError and NotImplementedError: of encrypted members and of unknown versions.
+    # For encrypted members and later versions of zip, zipfile raises RuntimeError or a kind of it.
     except (zipfile.BadZipFile, EOFError, ValueError, RuntimeError) as error:
-        if isinstance(error, DataError):
-            raise
         raise DataError(f"it is a damaged zip ({error})") from error
 
 
