@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from tf_image_segmentation.datasets import get_dataset
+from tf_image_segmentation.datasets.decode import nifti
 from tf_image_segmentation.datasets.decode.images import decode_image, read_sample
 from tf_image_segmentation.datasets.stacks import all_pages
 from tf_image_segmentation.errors import DataError
@@ -78,7 +79,9 @@ def test_nifti(root):
         nibabel.save(
             nibabel.Nifti1Image(volume, np.diag([0.5, 0.5, 3, 1])), root / folder / "scan.nii.gz"
         )
+    nifti._read_volume.cache_clear()
     assert_is_the_stack(root)
+    assert nifti._read_volume.cache_info().misses == 2, "each volume is decompressed once"
 
 
 def test_a_nifti_mask_that_lies_elsewhere_is_refused(root):

@@ -147,8 +147,8 @@ def _volume(path: Path) -> _Volume:
     return _read_volume(path, status.st_mtime_ns, status.st_size)
 
 
-# Decompressing starts from the first slice each time, so that the last volume is kept.
-@lru_cache(maxsize=1)
+# Decompressing starts from the first slice each time, so that the last image and its mask are kept.
+@lru_cache(maxsize=2)
 def _read_volume(path: Path, _modified: int, _size: int) -> _Volume:
     image = _loaded(path)
     if not 2 <= len(image.shape) <= 4 or math.prod(image.shape) > _MOST_VALUES:
