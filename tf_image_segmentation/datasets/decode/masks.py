@@ -33,7 +33,10 @@ def read_mask(path: Path, *, max_pixels: int = decoding.MAX_PIXELS) -> np.ndarra
     Raises:
         DataError: if the file is not a PNG, is damaged, or stores what cannot be a mask.
     """
-    data = decoding.read_bytes(path)
+    return _stored_values(path, decoding.read_bytes(path), max_pixels)
+
+
+def _stored_values(path: Path, data: bytes, max_pixels: int) -> np.ndarray:
     kind = decoding.content_type(data)
     if kind == "JPEG":
         raise DataError(
@@ -90,7 +93,7 @@ def read_class_ids(
 
 def _read_png_or_jpeg(path: Path, *, max_pixels: int) -> np.ndarray:
     """Reads a mask of which only more or less than 128 counts, so that compression does no harm."""
-    is_jpeg = decoding.content_type(decoding.read_bytes(path)) == "JPEG"
+    is_jpeg = decoding.content_type(decoding.read_bytes(path, 512)) == "JPEG"
     return (read_jpeg_mask if is_jpeg else read_mask)(path, max_pixels=max_pixels)
 
 
@@ -105,8 +108,8 @@ def read_mask_colors(
         colors: those that mean something; a palette that uses others gives its indices. None takes
             any.
     """
-    values = read_mask(path, max_pixels=max_pixels)
     data = decoding.read_bytes(path)
+    values = _stored_values(path, data, max_pixels)
     if decoding.png_header(data).color_type != decoding.PALETTE:
         return values
     stored = decoding.open_image(path, data, max_pixels).getpalette("RGB") or []
