@@ -10,7 +10,7 @@ maskApi.c of the COCO API, whose own decoder writes beyond its memory where coun
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,8 @@ def read_regions(
     for region in regions:
         where = f"{path}: annotation {region.id} of {image.file_name}"
         counts = _counts(region.segmentation, height, width, where)
-        drawn.append((not region.iscrowd, -area(counts), region, counts))
-    labels = np.zeros(width * height, np.uint8)
-    for _, _, region, counts in sorted(drawn, key=lambda each: each[:2]):
-        fill(labels, counts, _label(region, ids))
-    return np.ascontiguousarray(labels.reshape(width, height).T)
+        drawn.append((_label(region, ids), counts))
+    return draw(drawn, height, width)
 
 
 def _size(image: CocoImage, place: Path, max_pixels: int) -> tuple[int, int]:
@@ -231,6 +228,23 @@ def parse_counts(text: str, where: str) -> list[int]:
 def area(counts: np.ndarray) -> int:
     """Returns the number of pixels inside."""
     return int(counts[1::2].sum())
+
+
+def draw(parts: Iterable[tuple[int, np.ndarray]], height: int, width: int) -> np.ndarray:
+    """Draws ignored pixels first, and over them the others, larger ones first.
+
+    Args:
+        parts: label and checked run lengths of each; equally large ones are drawn in this order.
+        height: of the image.
+        width: of the image.
+
+    Returns:
+        uint8 [height, width] labels; 0 where nothing is drawn.
+    """
+    labels = np.zeros(width * height, np.uint8)
+    for label, counts in sorted(parts, key=lambda part: (part[0] != IGNORE_LABEL, -area(part[1]))):
+        fill(labels, counts, label)
+    return np.ascontiguousarray(labels.reshape(width, height).T)
 
 
 def fill(labels: np.ndarray, counts: np.ndarray, label: int) -> None:

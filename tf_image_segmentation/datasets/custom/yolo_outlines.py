@@ -8,12 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_image_segmentation.datasets.custom.coco_boxes import DROP, FILL, IGNORE
-from tf_image_segmentation.datasets.custom.coco_masks import (
-    IGNORE_LABEL,
-    area,
-    fill,
-    polygon_counts,
-)
+from tf_image_segmentation.datasets.custom.coco_masks import IGNORE_LABEL, draw, polygon_counts
 from tf_image_segmentation.datasets.custom.files import image_reader
 from tf_image_segmentation.datasets.decode.decoding import check_pixels
 from tf_image_segmentation.datasets.decode.images import image_size
@@ -57,11 +52,8 @@ def read_outlines(
                 v * side for v, side in zip(values, [width, height] * len(values), strict=False)
             ]
             counts = polygon_counts([points], height, width, where)
-            drawn.append((label != IGNORE_LABEL, -area(counts), label, counts))
-    labels = np.zeros(width * height, np.uint8)
-    for _, _, label, counts in sorted(drawn, key=lambda each: each[:2]):
-        fill(labels, counts, label)
-    return np.ascontiguousarray(labels.reshape(width, height).T)
+            drawn.append((label, counts))
+    return draw(drawn, height, width)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
