@@ -82,7 +82,7 @@ OpenFunction = Callable[..., OpenDataset]
 DetectFunction = Callable[[Path], str | None]
 """Says by what a root is known to have a layout, such as "it has labelmap.txt"; None if it has not.
 
-Looks at names of files and at the first bytes of few, and raises no `DataError`.
+Looks at names of files and into few of them, and raises no `DataError`.
 """
 
 
@@ -174,8 +174,8 @@ def register_layout(
 ) -> Callable[[F], F]:
     """Registers the decorated ``open(root, **options)``, for classes found below the root.
 
-    The function returns ``(info, splits)``: the description with the number of samples of each
-    split, and a mapping from the name of each split to its samples. It reads each file of
+    The function returns ``(info, splits)``: the description, whose sizes of splits need not be
+    given, and a mapping from the name of each split to its samples. It reads each file of
     annotations once. A split called "valid" or alike becomes "val".
 
     Args:
@@ -192,7 +192,7 @@ def register_layout(
         def open_found(root: Path, **options: str) -> OpenDataset:
             info, found = open_root(root, **options)
             splits = usual_names(found)
-            sizes = usual_names(info.splits)
+            sizes = {split: len(samples) for split, samples in splits.items()}
             return OpenDataset(replace(info, splits=sizes), Splits(splits, splits.__getitem__))
 
         return Dataset(name, source, open_found, detect=detect, options=options)

@@ -58,7 +58,7 @@ def stratified(
 
 
 def _whole(total: int, shares: Sequence[float]) -> np.ndarray:
-    """Returns whole numbers of images, at least 1, that add up to the total."""
+    """Returns whole numbers of images that add up to the total; more where parts get at least 1."""
     exact = np.array(shares) * total
     whole = np.maximum(np.floor(exact), 1).astype(int)
     for part in np.argsort(whole - exact, kind="stable")[: max(total - whole.sum(), 0)]:

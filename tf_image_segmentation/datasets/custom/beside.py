@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from tf_image_segmentation.datasets.custom.files import (
     IMAGE_SUFFIXES,
     MASK_SUFFIX,
+    files_by_name,
     sample_of_files,
 )
 from tf_image_segmentation.datasets.decode.pages import bare_name
@@ -85,8 +85,7 @@ def open_beside(root: Path, mask_suffix: str = DEFAULT_SUFFIX) -> OpenDataset:
             f"{root}: no mask has {mask_suffix} behind the name of an image, such as "
             f"{first.mask.name}; {way_out}"
         )
-    sizes = {split: len(samples) for split, samples in splits.items()}
-    return OpenDataset(replace(_classes(root, folders), splits=sizes), splits)
+    return OpenDataset(_classes(root, folders), splits)
 
 
 def _folders(root: Path) -> dict[str, Path]:
@@ -99,24 +98,14 @@ def _folders(root: Path) -> dict[str, Path]:
 
 
 def _samples(folder: Path, suffix: str) -> list[Sample]:
-    images: dict[str, str] = {}
-    masks: dict[str, str] = {}
-    for path in list_files(folder, IMAGE_SUFFIXES):
-        name = bare_name(path.name)
-        named, name = (
-            (masks, name.removesuffix(suffix)) if name.endswith(suffix) else (images, name)
-        )
-        if name in named:
-            raise DataError(
-                f"{folder}: holds {named[name]} and {path.name}, whose names differ in the "
-                "extension alone; keep one"
-            )
-        named[name] = path.name
+    files = files_by_name(folder, IMAGE_SUFFIXES)
+    masks = {n.removesuffix(suffix): path for n, path in files.items() if n.endswith(suffix)}
+    images = {name: path for name, path in files.items() if not name.endswith(suffix)}
     return [
         sample_of_files(
             name,
-            resolve_inside(folder, images.get(name, f"{name}.jpg")),
-            resolve_inside(folder, masks.get(name, f"{name}{suffix}.png")),
+            images.get(name) or resolve_inside(folder, f"{name}.jpg"),
+            masks.get(name) or resolve_inside(folder, f"{name}{suffix}.png"),
         )
         for name in sorted({*images, *masks})
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PureWindowsPath
@@ -70,14 +71,11 @@ def detect(root: Path) -> str | None:
     if folder is None or not images:
         return None
     parts = _named_parts(folder, images)
-    pairs = {(part.image, part.label) for part in parts}
-    if len({label for _, label in pairs}) < 2 and folder == _folder_of(parts):
+    if not parts:
+        return None
+    if len({part.label for part in parts}) < 2 and parts[0].path.parent == folder:
         return None  # one mask for each image
-    return f"{parts[0].path.relative_to(root)} is a mask of one class" if parts else None
-
-
-def _folder_of(parts: Sequence[_Part]) -> Path | None:
-    return parts[0].path.parent if parts else None
+    return f"{parts[0].path.relative_to(root)} is a mask of one class"
 
 
 @register_layout(NAME, SOURCE, detect=detect)
@@ -101,20 +99,22 @@ def open_class_masks(root: Path) -> OpenDataset:
         parts = _named_parts(folder, images)
     if not parts:
         raise DataError(f"{root}: no mask has the name of an image and of a class; see the layout")
-    info = _info(root, [part.label for part in parts], len(images))
+    info = _info(root, [part.label for part in parts])
     ids = {name: number for number, name in enumerate(info.class_names)}
-    samples = [_sample(name, path, parts, ids) for name, path in sorted(images.items())]
+    masks: dict[str, list[tuple[Path, int]]] = defaultdict(list)
+    for part in parts:
+        masks[part.image].append((part.path, ids[plain_name(part.label)]))
+    samples = [_sample(name, path, masks[name]) for name, path in sorted(images.items())]
     return OpenDataset(info, {DEFAULT_SPLIT: samples})
 
 
-def _sample(name: str, image: Path, parts: Iterable[_Part], ids: Mapping[str, int]) -> Sample:
-    own = [(part.path, ids[plain_name(part.label)]) for part in parts if part.image == name]
-    paths = [path for path, _ in own] or [image]
-    read_mask = partial(merge_masks, parts=tuple(own), image=image)
+def _sample(name: str, image: Path, masks: Sequence[tuple[Path, int]]) -> Sample:
+    paths = [path for path, _ in masks] or [image]
+    read_mask = partial(merge_masks, parts=tuple(masks), image=image)
     return Sample(name, image, paths[0], image_reader(image), read_mask, tuple(paths[1:]))
 
 
-def _info(root: Path, labels: Sequence[str], count: int) -> DatasetInfo:
+def _info(root: Path, labels: Sequence[str]) -> DatasetInfo:
     found = sorted({plain_name(label) for label in labels} - {BACKGROUND})
     named = read_voc_classes(root, NAME)
     names = (BACKGROUND, *found) if named is None else named.class_names
@@ -123,8 +123,7 @@ def _info(root: Path, labels: Sequence[str], count: int) -> DatasetInfo:
     if not 2 <= len(names) <= IGNORE_LABEL:
         raise DataError(f"{root}: has {len(names)} classes; there can be 2 to {IGNORE_LABEL}")
     palette = voc_color_map(len(names)) if named is None else named.palette
-    sizes = {DEFAULT_SPLIT: count}
-    return DatasetInfo(NAME, names, palette, IGNORE_LABEL, sizes, "index_with_void")
+    return DatasetInfo(NAME, names, palette, IGNORE_LABEL, mask_encoding="index_with_void")
 
 
 def _images(root: Path) -> list[Path]:

@@ -104,11 +104,9 @@ def _info(root: Path, files: Mapping[str, CocoFile]) -> tuple[DatasetInfo, dict[
             f"{root}: has {len(names)} classes; masks are stored in 8 bits and {IGNORE_LABEL} is "
             f"the ignore label, so that there can be {IGNORE_LABEL}"
         )
-    sizes = {split: len(file.images) for split, file in files.items()}
     # Masks are drawn here, so that 255 means one thing, however few classes there are.
-    info = DatasetInfo(
-        NAME, tuple(names), voc_color_map(len(names)), IGNORE_LABEL, sizes, "index_with_void"
-    )
+    colors = voc_color_map(len(names))
+    info = DatasetInfo(NAME, tuple(names), colors, IGNORE_LABEL, mask_encoding="index_with_void")
     return info, {number: names.index(name) for number, name in plain.items()}
 
 

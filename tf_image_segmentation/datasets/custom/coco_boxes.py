@@ -20,8 +20,6 @@ BOXES = LayoutOption(
     "the annotation; None refuses them",
     (FILL, IGNORE, DROP),
 )
-
-
 CROWDS = LayoutOption(
     "crowds",
     "what regions with iscrowd are: ignored pixels, or of their class, as CVAT writes masks; None "

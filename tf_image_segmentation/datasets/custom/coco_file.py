@@ -18,7 +18,6 @@ MAX_BYTES = 2**30
 
 _SHOWN = 20
 
-
 Id = int | str
 _Id = int | float | str
 
@@ -80,7 +79,7 @@ class CocoImage(msgspec.Struct):
         id: number that annotations name.
         file_name: path below the folder of images.
         height: in pixels, None or 0 where only the image knows it.
-        width: in pixels, likewise.
+        width: in pixels, None or 0 where only the image knows it.
     """
 
     id: Any

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from tf_image_segmentation.datasets.classes_file import CLASSES_FILE, read_classes
@@ -51,9 +50,7 @@ def open_list(root: Path) -> OpenDataset:
     """
     path = _list_file(root)
     info = read_classes(path.parent / CLASSES_FILE, NAME)
-    splits = _splits(path)
-    sizes = {split: len(samples) for split, samples in splits.items()}
-    return OpenDataset(replace(info, splits=sizes), splits)
+    return OpenDataset(info, _splits(path))
 
 
 def _list_file(root: Path) -> Path:

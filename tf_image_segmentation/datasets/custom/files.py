@@ -234,12 +234,17 @@ def _check_one_way(
 
 
 def _files(folders: Mapping[Path, Collection[str]]) -> Files:
-    by_folder = [_by_stem(folder, suffixes) for folder, suffixes in folders.items()]
+    by_folder = [files_by_name(folder, suffixes) for folder, suffixes in folders.items()]
     ids = sorted({image_id for files in by_folder for image_id in files})
     return {image_id: tuple(files.get(image_id) for files in by_folder) for image_id in ids}
 
 
-def _by_stem(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+def files_by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """Returns the files of a folder, if it exists, by their names without extension.
+
+    Raises:
+        DataError: two names differ in the extension alone, or a file is a link out of the folder.
+    """
     files: dict[str, Path] = {}
     for path in list_files(folder, suffixes) if folder.is_dir() else []:
         name = bare_name(path.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from tf_image_segmentation.datasets.classes_file import CLASSES_FILE, read_classes
@@ -75,8 +74,7 @@ def open_folder(root: Path, mask_suffix: str = "") -> OpenDataset:
     splits = splits or _opened(root, mask_suffix)
     check_disjoint({split: [s.image_id for s in samples] for split, samples in splits.items()})
     info = read_voc_classes(root, NAME) or read_classes(root / CLASSES_FILE, NAME)
-    sizes = {split: len(samples) for split, samples in splits.items()}
-    return OpenDataset(replace(info, splits=sizes), splits)
+    return OpenDataset(info, splits)
 
 
 def _opened(root: Path, mask_suffix: str) -> dict[str, list[Sample]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -156,7 +155,7 @@ def _described(root: Path, splits: Mapping[str, Mapping[Path, Annotation]]) -> D
             f"{root / CLASSES_FILE}: lacks labels that files have: {listed}; add them, or correct "
             "the files"
         )
-    return replace(info, splits={split: len(files) for split, files in splits.items()})
+    return info
 
 
 def _folder(root: Path) -> Path:

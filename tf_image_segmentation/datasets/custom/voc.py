@@ -75,8 +75,7 @@ def open_voc(root: Path) -> OpenDataset:
         split: [_sample(image_id, images, masks, info) for image_id in ids]
         for split, ids in _ids(folder, masks).items()
     }
-    sizes = {split: len(samples) for split, samples in splits.items()}
-    return OpenDataset(replace(info, splits=sizes), splits)
+    return OpenDataset(info, splits)
 
 
 def _folder(root: Path) -> Path:

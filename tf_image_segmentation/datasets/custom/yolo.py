@@ -90,15 +90,13 @@ def open_yolo(root: Path, boxes: str | None = None) -> OpenDataset:
     if not splits:
         raise DataError(f"{root}: holds no images where {NAME} has them; check the root")
     check_installed()
-    sizes = {split: len(samples) for split, samples in splits.items()}
     colors = voc_color_map(len(classes))
-    return OpenDataset(
-        DatasetInfo(NAME, classes, colors, IGNORE_LABEL, sizes, "index_with_void"), splits
-    )
+    info = DatasetInfo(NAME, classes, colors, IGNORE_LABEL, mask_encoding="index_with_void")
+    return OpenDataset(info, splits)
 
 
 def _yaml(root: Path) -> Path | None:
-    found = [*list_files(root, [".yaml", ".yml"])] if root.is_dir() else []
+    found = list_files(root, [".yaml", ".yml"]) if root.is_dir() else []
     named = [path for path in found if path.stem == "data"] or found
     return named[0] if named else None
 
@@ -118,7 +116,7 @@ def _names(root: Path) -> list[str]:
 
 def _names_in_yaml(path: Path) -> list[str]:
     try:
-        content = yaml.safe_load(read_bytes(path)[:_MOST_BYTES])
+        content = yaml.safe_load(read_bytes(path, _MOST_BYTES))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: is no YAML ({str(error)[:200]}); export it again") from error
     names: Any = content.get("names") if isinstance(content, dict) else None

@@ -134,7 +134,7 @@ def read_image(
 def image_size(
     path: Path, *, max_pixels: int = MAX_PIXELS, reader: Reader | None = None
 ) -> tuple[int, int]:
-    """Returns height and width of an image in pixels, upright; a JPEG or PNG is not decoded.
+    """Returns height and width of an image in pixels, upright; a JPEG is not decoded.
 
     Args:
         path: the image file.
