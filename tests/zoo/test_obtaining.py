@@ -59,7 +59,7 @@ def test_a_torch_file_becomes_an_npz(server, model, tmp_path, capsys):
 def test_another_file_than_the_published_is_set_aside(server, tmp_path):
     with pytest.raises(DataError, match="wrong checksum, expected sha256 0c6065bc, got sha256 "):
         obtain_model(published_model("mobilenet_v2"), tmp_path, server.url("x.pth"))
-    assert [file.suffix[:7] for file in tmp_path.iterdir()] == [".wrong-"[:7]]
+    assert [file.suffix[:7] for file in tmp_path.iterdir()] == [".wrong-"]
 
 
 def test_names_of_other_implementations_are_one(tmp_path):

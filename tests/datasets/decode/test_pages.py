@@ -64,11 +64,13 @@ def test_channels_are_the_colors_of_a_picture_and_other_axes_its_pages(tmp_path,
 
 
 def test_imagej_stacks_whose_planes_are_not_pages(tmp_path):
-    values = np.random.default_rng(0).integers(0, 2**16, (3, 6, 8), np.uint16)
+    values = np.random.default_rng(0).integers(0, 2**16, (4, 3, 6, 8), np.uint16)
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, values, imagej=True, metadata={"axes": "ZYX"})
-    assert count_pages(path) == 3
-    np.testing.assert_array_equal(read_page(path, page=2), values[2])
+    tifffile.imwrite(path, values, imagej=True, metadata={"axes": "ZCYX"}, truncate=True)
+    with tifffile.TiffFile(path) as file:
+        assert len(file.pages) == 1
+    assert count_pages(path) == 4
+    np.testing.assert_array_equal(read_page(path, page=2), np.moveaxis(values[2], 0, -1))
 
 
 @pytest.mark.parametrize("channels", [2, 4])

@@ -90,7 +90,8 @@ def _plane(path: Path, series: TiffPageSeries, number: int) -> np.ndarray:
     if len(series.pages) != planes:  # one page stands for many, as ImageJ writes large stacks
         if math.prod(series.shape) > _MOST_VALUES:
             raise DataError(f"{path}: is too large to be read at once; save it page by page")
-        whole = series.asarray()
+        # Mapped where that can be done, so that only this plane is read.
+        whole = series.asarray(out="memmap" if series.dataoffset is not None else None)
         dimensions = sum(axis in "YXS" for axis in series.axes)
         return whole.reshape(planes, *whole.shape[whole.ndim - dimensions :])[number]
     stored = series.pages[number]
