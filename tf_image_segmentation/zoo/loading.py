@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.zoo.published import is_on_disk
 from tf_image_segmentation.zoo.shipped import find_checkpoint, shipped_model
 
 
@@ -37,5 +38,4 @@ def load_model(
 def _is_name(checkpoint: str) -> bool:
     """Returns whether what was not found as a path or a model is meant as the name of a model."""
     path = Path(checkpoint)
-    exists = path.exists() or Path(f"{checkpoint}.index").exists()
-    return not exists and path.name == checkpoint and not path.suffix
+    return path.name == checkpoint and not path.suffix and not is_on_disk(path)

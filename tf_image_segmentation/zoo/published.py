@@ -88,12 +88,17 @@ def downloaded(name: str) -> Path:
         DataError: there is none of this name, or it was not fetched; the message has the command.
     """
     path = DOWNLOADS / published_model(name).checkpoint
-    if not path.exists() and not Path(f"{path}.index").exists():
+    if not is_on_disk(path):
         raise DataError(
             f"{name} is not at {path}; python scripts/download_weights.py {name} fetches it; if "
             "it lies elsewhere, give its path"
         )
     return path
+
+
+def is_on_disk(checkpoint: str | Path) -> bool:
+    """Says whether a file or folder is there, or a checkpoint of several files by their prefix."""
+    return Path(checkpoint).exists() or Path(f"{checkpoint}.index").exists()
 
 
 def published_model(name: str) -> PublishedModel:

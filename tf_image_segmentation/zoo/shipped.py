@@ -16,7 +16,7 @@ import msgspec
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.structs import read_json
-from tf_image_segmentation.zoo.published import downloaded, published_models
+from tf_image_segmentation.zoo.published import downloaded, is_on_disk, published_models
 
 FOLDER = Path(__file__).parent
 """Folder of the models that ship."""
@@ -187,7 +187,7 @@ def find_checkpoint(checkpoint: str | None, folder: Path | None = None) -> str:
                 "published: list_models.py shows them, download_weights.py NAME fetches one"
             )
         return str(shipped_model(DEFAULT_MODEL, folder).checked_path())
-    if Path(checkpoint).exists() or Path(f"{checkpoint}.index").exists():
+    if is_on_disk(checkpoint):
         return checkpoint
     if checkpoint in published_models():
         return str(downloaded(checkpoint))

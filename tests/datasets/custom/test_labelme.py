@@ -291,9 +291,9 @@ def test_files_that_are_not_of_labelme_are_named(tmp_path, fields, words):
         LABELME.open(tmp_path)
 
 
-def jpeg(pixels, **options):
+def embedded(pixels):
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, **{"format": "PNG", **options})
+    Image.fromarray(pixels).save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -301,7 +301,7 @@ def jpeg(pixels, **options):
 def test_the_embedded_image_stands_in_for_a_missing_file(tmp_path, name):
     pixels = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
     square = shape("x", "rectangle", (1, 1), (2, 3))
-    path = write(tmp_path, "a", [square], imagePath=name, imageData=jpeg(pixels))
+    path = write(tmp_path, "a", [square], imagePath=name, imageData=embedded(pixels))
     path.with_suffix(".png").unlink()
     (sample,) = LABELME.open(tmp_path).splits["train"]
     assert not missing_files([sample])
@@ -319,7 +319,7 @@ def test_the_embedded_image_stands_in_for_a_missing_file(tmp_path, name):
 
 
 def test_sixteen_bits_may_be_embedded(tmp_path):
-    deep = jpeg(np.full((HEIGHT, WIDTH), 3000, np.uint16))
+    deep = embedded(np.full((HEIGHT, WIDTH), 3000, np.uint16))
     write(tmp_path, "a", [], imagePath="gone.png", imageData=deep)
     (sample,) = LABELME.open(tmp_path).splits["train"]
     with pytest.raises(DataError, match="16-bit image"):
