@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from small_records import INFO, examples, write_records
 
@@ -12,7 +14,7 @@ from tf_image_segmentation.cli import plan as plan_command
 from tf_image_segmentation.cli import train as train_command
 from tf_image_segmentation.datasets import get_dataset
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.models import Network, fcn_32s
+from tf_image_segmentation.models import Network, fcn_8s, fcn_32s
 from tf_image_segmentation.planning import machine_fingerprint, planner
 from tf_image_segmentation.planning.fingerprint import MachineFingerprint
 from tf_image_segmentation.planning.planner import plan_recipe, starting_point
@@ -68,6 +70,36 @@ def test_a_plan_trains_from_the_shipped_model(measured, monkeypatch, records, tm
     assert run(monkeypatch, train_command.main, *options, "--resume") == 0
     with pytest.raises(DataError, match="holds a run already"):
         run(monkeypatch, train_command.main, *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--init-checkpoint", "missing"], "missing"),
+        (["--init-checkpoint", "other"], "holds fcn_8s, not fcn_32s"),
+        (["--init-checkpoint", "thinner.npz"], "thinner.npz does not fit fcn_32s"),
+        (["--set", "models.fcn_32s.width=2"], "'fcn_32s' takes no option 'width'"),
+        (["--set", "models.fcn_32s.width_multiplier=0.1"], "does not fit fcn_32s"),
+        (["--set", "init=other"], "the recipe starts from other; another start is named"),
+        (["--new-layers", "fc9"], "unknown new layers ..fc9"),
+        (["--batch-size", "0"], "batch_size=0: .*>= 1"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_measured(
+    measured, monkeypatch, records, tmp_path, options, message
+):
+    monkeypatch.setattr(planner, "measure_machine", lambda *_: 1 / 0)
+    monkeypatch.setattr(planner, "fingerprint_of", lambda *_: 1 / 0)
+    monkeypatch.chdir(tmp_path)
+    Network(fcn_8s, 3, **OPTIONS).save("other")
+    thinner = Network(fcn_32s, 3, **{**OPTIONS, "width_multiplier": 0.04}).variables_by_name
+    np.savez("thinner.npz", **{name: variable.numpy() for name, variable in thinner.items()})
+    given = ["--tfrecords", records, "--recipe", "auto", "--run-dir", "run"]
+    for name, value in OPTIONS.items():
+        given += ["--set", f"models.fcn_32s.{name}={value}"]
+    with pytest.raises(DataError, match=f"(?s){message}"):
+        run(monkeypatch, lambda: train_command.main(MODEL), *given, *options)
+    assert not Path("run").exists()
 
 
 def test_plan_writes_a_file_once(measured, monkeypatch, records, tmp_path, capsys):

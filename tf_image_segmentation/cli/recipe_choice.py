@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tf_image_segmentation.atomic import write_text
 from tf_image_segmentation.cli import command_line
 from tf_image_segmentation.datasets.registry import DATASETS
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.planning.rules import MINUTES
-from tf_image_segmentation.training.changes import parse_change
-from tf_image_segmentation.training.recipe import FIELDS, built_in_recipes
+from tf_image_segmentation.training.recipe import built_in_recipes
 from tf_image_segmentation.training.run_files import CONFIG_FILE
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to load, and --help should not wait for it
@@ -117,7 +116,7 @@ def written_plan(args: argparse.Namespace, model: str, changes: Sequence[str]) -
         MINUTES if args.minutes is None else args.minutes,
         val_images=_val_images(args, records.manifest),
         init=args.init_checkpoint,
-        fixed=_fixed(changes),
+        changes=changes,
         dataset=args.dataset,
     )
 
@@ -130,9 +129,3 @@ def _val_images(args: argparse.Namespace, manifest: Manifest | None) -> int:
     if manifest is None or "val" not in manifest.splits:
         return 0
     return manifest.splits["val"].examples
-
-
-def _fixed(changes: Sequence[str]) -> dict[str, Any]:
-    """Returns the whole fields that ``key=value`` texts set; others change what was decided."""
-    parsed = [parse_change(change) for change in changes]
-    return {keys[0]: value for keys, value in parsed if len(keys) == 1 and keys[0] in FIELDS}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models import checkpoints
@@ -19,6 +21,9 @@ from tf_image_segmentation.planning.recipe_file import recipe_text
 from tf_image_segmentation.planning.records_fingerprint import fingerprint_of
 from tf_image_segmentation.planning.rules import MINUTES, Facts, decide
 from tf_image_segmentation.tfrecords.reader import Records
+from tf_image_segmentation.training.changes import parse_change
+from tf_image_segmentation.training.recipe import FIELDS, recipe_of
+from tf_image_segmentation.training.start import RANDOM, build_network, initialize
 from tf_image_segmentation.zoo.published import published_models
 from tf_image_segmentation.zoo.shipped import DEFAULT_MODEL, find_checkpoint, shipped_models
 
@@ -30,7 +35,7 @@ def plan_recipe(
     *,
     val_images: int = 0,
     init: str | None = None,
-    fixed: Mapping[str, Any] | None = None,
+    changes: Sequence[str] = (),
     dataset: str | None = None,
 ) -> str:
     """Returns the text of a recipe file with a comment for each choice.
@@ -41,28 +46,37 @@ def plan_recipe(
         minutes: for training with its validations.
         val_images: number of validation images.
         init: checkpoint or name of a model that ships, to start from; "none" starts from random
-            weights, None from `DEFAULT_MODEL` where it is of this model.
-        fixed: fields of the recipe that the user has set.
+            weights, None from what the changes name, or `DEFAULT_MODEL` where it is of this model.
+        changes: what is changed in the recipe when it is used, see `load_recipe`; whole fields are
+            not decided.
         dataset: registered dataset, for records without a manifest.
 
     Raises:
-        DataError: a value is out of bounds, a record is damaged, or the checkpoint holds another
-            model.
+        DataError: a value is out of bounds, the checkpoint does not fit the model, both of which
+            are found before anything is measured, or a record is damaged.
     """
     if not 0 < minutes < float("inf"):
         raise DataError(f"--minutes must be above 0, got {minutes:g}")
-    info, fixed = records.described_as(dataset), fixed or {}
-    start = starting_point(model, init)
-    dtype = fixed.get("compute_dtype", usual_dtype())
-    options = {**start.options, **family_of(model).options}
-    network = Network(MODELS[model].function, info.num_classes, dtype, **options)
-    facts = Facts(
-        fingerprint_of(records, val_images, info),
-        measure_machine(network),
-        replace(start, new_layers=_new_layers(network, start.init)),
-        minutes,
-    )
+    info, fixed = records.described_as(dataset), _fixed(changes)
+    start = starting_point(model, fixed.get("init") if init is None else init)
+    usual = {
+        "compute_dtype": usual_dtype(),
+        "model_options": {**start.options, **family_of(model).options},
+    }
+    recipe = recipe_of(usual, model, changes, "plan")
+    network = build_network(model, info.num_classes, recipe)
+    start = replace(start, new_layers=_new_layers(network, start.init))
+    new_layers = fixed.get("new_layers", start.new_layers)
+    initialize(network, init, structs.replace(recipe, init=start.init, new_layers=new_layers))
+    data = fingerprint_of(records, val_images, info)
+    facts = Facts(data, measure_machine(network), start, minutes)
     return recipe_text(facts, decide(facts, fixed))
+
+
+def _fixed(changes: Sequence[str]) -> dict[str, Any]:
+    """Returns the whole fields that ``key=value`` texts set; others change what was decided."""
+    parsed = [parse_change(change) for change in changes]
+    return {keys[0]: value for keys, value in parsed if len(keys) == 1 and keys[0] in FIELDS}
 
 
 def starting_point(model: str, init: str | None) -> ModelFacts:
@@ -77,7 +91,7 @@ def starting_point(model: str, init: str | None) -> ModelFacts:
     """
     divisor = MODELS[model].size_divisor
     init = _default_init(model) if init is None else init
-    if init in ("", "none"):
+    if init in ("", RANDOM):
         return ModelFacts(model, divisor)
     description = read_description(Path(find_checkpoint(init)))
     options: dict[str, Any] = {}
@@ -101,11 +115,10 @@ def _new_layers(network: Network, init: str) -> tuple[str, ...]:
     if not init:
         return ()
     shapes = checkpoints.open_weights(Path(find_checkpoint(init))).shapes
-    scope = f"{network.spec.scope}/"
-    return tuple(
-        dict.fromkeys(
-            name.removeprefix(scope).rpartition("/")[0]
-            for name, variable in network.variables_by_name.items()
-            if shapes.get(name, tuple(variable.shape)) != tuple(variable.shape)
-        )
-    )
+    scope, layers = f"{network.spec.scope}/", []
+    for name, variable in network.variables_by_name.items():
+        shape = tuple(variable.shape)
+        saved = shapes.get(name, shape)
+        if saved != shape and saved[:-1] == shape[:-1] and shape[-1] == network.num_classes:
+            layers.append(name.removeprefix(scope).rpartition("/")[0])
+    return tuple(dict.fromkeys(layers))

@@ -19,8 +19,6 @@ from tqdm import tqdm
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.input.pipeline import Batch
-from tf_image_segmentation.models.network import Network
-from tf_image_segmentation.models.registry import MODELS
 from tf_image_segmentation.tfrecords.mixture import save_mixture
 from tf_image_segmentation.training.averages import Averages
 from tf_image_segmentation.training.callbacks import (
@@ -39,7 +37,7 @@ from tf_image_segmentation.training.interval import Timer
 from tf_image_segmentation.training.losses.total import make_loss
 from tf_image_segmentation.training.optimizers import make_optimizer, trained_variables
 from tf_image_segmentation.training.run_folder import RunFolder
-from tf_image_segmentation.training.start import initialize
+from tf_image_segmentation.training.start import build_network, initialize
 from tf_image_segmentation.training.step import TrainingStep
 from tf_image_segmentation.training.stop_signals import stop_signals
 from tf_image_segmentation.training.validation import validate, validation_metrics
@@ -118,28 +116,7 @@ class Trainer:
 
     def _build(self) -> None:
         """Makes the network, its optimizer and what else has variables."""
-        try:
-            self._network = Network(
-                MODELS[self._config.model].function,
-                self._data.info.num_classes,
-                self._recipe.compute_dtype,
-                **self._recipe.model_options,
-            )
-        except DataError:
-            raise
-        except Exception as error:  # whatever a model does with a value that it cannot use
-            options = self._recipe.model_options
-            if not options:
-                raise
-            unknown = [name for name in options if f"'{name}'" in str(error)]
-            if unknown and "unexpected keyword argument" in str(error):
-                raise DataError(
-                    f"model {self._config.model!r} takes no option {unknown[0]!r}; "
-                    "docs/reference/recipe.md lists the options of each model"
-                ) from error
-            raise DataError(
-                f"model {self._config.model!r} cannot be built with options {options} ({error})"
-            ) from error
+        self._network = build_network(self._config.model, self._data.info.num_classes, self._recipe)
         trainable = self._network.trainable_variables_by_name
         trained = trained_variables(trainable, self._recipe.frozen)
         self._optimizer = make_optimizer(self._recipe, trained)

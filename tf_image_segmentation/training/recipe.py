@@ -19,6 +19,7 @@ Nothing here loads TensorFlow.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -191,8 +192,21 @@ def load_recipe(
             and rule.
     """
     path = _path_of(source)
-    document = read_toml(path)
-    of_fields = []
+    return recipe_of(read_toml(path), model, changes, path)
+
+
+def recipe_of(
+    document: Mapping[str, Any], model: str | None, changes: Iterable[str], source: str | Path
+) -> Recipe:
+    """Does what `load_recipe` does with the content of a file.
+
+    Args:
+        document: fields, and tables of models and stages.
+        model: as for `load_recipe`.
+        changes: as for `load_recipe`.
+        source: what errors name.
+    """
+    document, of_fields = copy.deepcopy(dict(document)), []
     for change in changes:
         keys, value = parse_change(change)
         if keys[0] in _TABLES:
@@ -204,7 +218,7 @@ def load_recipe(
             set_value(document, keys, value, change)
         else:
             of_fields.append(change)
-    return Recipe.from_plain(_resolve(document, model, path), path).with_changes(of_fields)
+    return Recipe.from_plain(_resolve(document, model, source), source).with_changes(of_fields)
 
 
 def built_in_recipes() -> dict[str, str]:
@@ -235,26 +249,28 @@ def _path_of(source: str | Path) -> Path:
     return path
 
 
-def _resolve(document: Mapping[str, Any], model: str | None, path: Path) -> dict[str, Any]:
+def _resolve(document: Mapping[str, Any], model: str | None, source: str | Path) -> dict[str, Any]:
     fields = {key: value for key, value in document.items() if key not in _TABLES}
-    stages, models = (_tables(document, name, path) for name in _TABLES)
+    stages, models = (_tables(document, name, source) for name in _TABLES)
     for name, table in stages.items():
-        check_keys(table, f"{path}: [stages.{name}]")
+        check_keys(table, f"{source}: [stages.{name}]")
     for table in _matching(stages, model):
         fields |= table
     options = fields.get("model_options", {})
     if not isinstance(options, dict):
-        raise DataError(f"{path}: model_options must be a table")
+        raise DataError(f"{source}: model_options must be a table")
     options = dict(options)
     for table in _matching(models, model):
         options |= table
     return {**fields, "model_options": options}
 
 
-def _tables(document: Mapping[str, Any], name: str, path: Path) -> dict[str, dict[str, Any]]:
+def _tables(
+    document: Mapping[str, Any], name: str, source: str | Path
+) -> dict[str, dict[str, Any]]:
     tables = document.get(name, {})
     if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
-        raise DataError(f"{path}: {name} must be tables, one a model, such as [{name}.fcn_8s]")
+        raise DataError(f"{source}: {name} must be tables, one a model, such as [{name}.fcn_8s]")
     return tables
 
 

@@ -7,12 +7,43 @@ from typing import Any
 
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.models.network import Network
+from tf_image_segmentation.models.registry import MODELS
 from tf_image_segmentation.training.recipe import Recipe
 from tf_image_segmentation.zoo.published import published_models
 from tf_image_segmentation.zoo.shipped import find_checkpoint, shipped_models
 
 RANDOM = "none"
 """What --init-checkpoint and the ``init`` of a recipe call random weights."""
+
+
+def build_network(model: str, num_classes: int, recipe: Recipe) -> Network:
+    """Returns the network of a run, with random weights.
+
+    Args:
+        model: name of a registered model.
+        num_classes: of the records.
+        recipe: of the run, which has the model's options.
+
+    Raises:
+        DataError: there is no such model, or it cannot be built with these options.
+    """
+    function, options = MODELS[model].function, recipe.model_options
+    try:
+        return Network(function, num_classes, recipe.compute_dtype, **options)
+    except DataError:
+        raise
+    except Exception as error:  # whatever a model does with a value that it cannot use
+        if not options:
+            raise
+        unknown = [name for name in options if f"'{name}'" in str(error)]
+        if unknown and "unexpected keyword argument" in str(error):
+            raise DataError(
+                f"model {model!r} takes no option {unknown[0]!r}; docs/reference/recipe.md lists "
+                "the options of each model"
+            ) from error
+        raise DataError(
+            f"model {model!r} cannot be built with options {options} ({error})"
+        ) from error
 
 
 def initialize(network: Network, init_checkpoint: str | None, recipe: Recipe) -> list[str]:
