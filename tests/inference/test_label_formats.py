@@ -17,7 +17,8 @@ from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.inference.files import Predictor, find_jobs
-from tf_image_segmentation.inference.formats import FORMATS, Classes, make_format
+from tf_image_segmentation.inference.formats import FORMATS, Classes, Labeled, make_format
+from tf_image_segmentation.inference.jobs import Job
 
 
 def blobs(seed, height=37, width=53, smooth=2.5):
@@ -258,3 +259,14 @@ def test_formats_are_chosen_by_name(tmp_path):
     made = make_format("labelme", tmp_path)
     with pytest.raises(DataError, match="would be read as ignored pixels"):
         made.check([], Classes(("background", "void"), ((0, 0, 0), (1, 1, 1)), 0))
+
+
+@pytest.mark.parametrize("name", ["tiff", "nifti"])
+def test_a_stack_with_a_skipped_page_takes_none_of_another(tmp_path, name):
+    label_format, labels = make_format(name, tmp_path / "out"), np.zeros((5, 7), np.uint8)
+    classes = Classes(("background", "cell"), ((0, 0, 0), (255, 0, 0)))
+    for stack, page in (("a", 0), ("b", 1)):  # page 1 of a and page 0 of b were skipped
+        job = Job(tmp_path / stack, tmp_path / "out" / f"{stack}_{page:04}", page, pages=2)
+        image = np.zeros((5, 7, 3), np.uint8)
+        label_format.write(Labeled(job, image, labels, classes), tmp_path)
+        assert not label_format.target(job).exists()

@@ -26,6 +26,7 @@ class Nifti(LabelFormat):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self._target: Path | None = None  # of the slices that are kept
         self._slices: list[np.ndarray] = []
 
     def target(self, job: Job) -> Path:
@@ -44,11 +45,12 @@ class Nifti(LabelFormat):
     def write(self, labeled: Labeled, staging: Path) -> None:
         """Takes a slice; the file appears with the last one, unless one was skipped."""
         job = labeled.job
-        if not job.page:
-            self._slices.clear()
+        target = self.target(job)
+        if not job.page or target != self._target:
+            self._target, self._slices = target, []
         self._slices.append(labeled.labels)
         if len(self._slices) == job.pages:
             path = staging / "labels.nii.gz"
             write_labels(path, np.stack(self._slices), job.image)
-            place(path, self.target(job))
+            place(path, target)
             self._slices.clear()
