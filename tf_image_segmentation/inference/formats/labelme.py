@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,8 @@ class LabelMe(LabelFormat):
         """Refuses names that mean something else in LabelMe, and pictures of one name."""
         if bad := [name for name in classes.labels if is_ignored(name) or not name.strip()]:
             raise DataError(f"classes {bad} would be read as ignored pixels; use --format coco")
-        targets = [self.target(job) for job in jobs]
-        if twice := sorted({path.name for path in targets if targets.count(path) > 1}):
+        names = Counter(self.target(job).name for job in jobs)
+        if twice := sorted(name for name, count in names.items() if count > 1):
             raise DataError(f"{', '.join(twice)}: would be written for several images; rename one")
 
     def write(self, labeled: Labeled, staging: Path) -> None:
