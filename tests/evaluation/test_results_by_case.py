@@ -9,8 +9,9 @@ import pytest
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.evaluation.cases import Cases, Spread
+from tf_image_segmentation.evaluation.cases import Cases
 from tf_image_segmentation.evaluation.evaluate import Prediction
+from tf_image_segmentation.evaluation.spread import Spread
 
 INFO = DatasetInfo("scans", ("background", "organ", "tumor"), ((0,) * 3, (1,) * 3, (2,) * 3), 255)
 

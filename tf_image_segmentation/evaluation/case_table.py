@@ -8,7 +8,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tf_image_segmentation.evaluation.cases import Cases, Spread
+from tf_image_segmentation.evaluation.cases import Cases
+from tf_image_segmentation.evaluation.spread import Spread
 from tf_image_segmentation.evaluation.summary import percent
 
 _TITLES = {"dice": "Dice", "hausdorff_95": "95 % Hausdorff distance"}
