@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tf_image_segmentation.inference.regions import (
+    boundary_pixels,
     contours,
     keep_largest,
     outline_of_sides,
@@ -65,3 +66,14 @@ def test_outlines_of_sides_enclose_the_area_of_the_region():
             x, y = outline_of_sides(contour).T
             signed.append(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2)
         assert max(signed) - (sum(signed) - max(signed)) == region.area
+
+
+@pytest.mark.parametrize("width", [1, 2, 9])
+def test_boundaries_by_brute_force(width):
+    labels = np.random.default_rng(width).integers(0, 2, (5, 12), np.uint8).cumsum(axis=1) // 5
+    found = boundary_pixels(labels, width)
+    for row, column in np.ndindex(labels.shape):
+        around = slice(max(0, row - width), row + width + 1)
+        beside = slice(max(0, column - width), column + width + 1)
+        cross = {*labels[around, column].tolist(), *labels[row, beside].tolist()}
+        assert found[row, column] == (len(cross) > 1)

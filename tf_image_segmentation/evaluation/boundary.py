@@ -18,23 +18,9 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from tf_image_segmentation.evaluation.confusion_matrix import ConfusionMatrix
+from tf_image_segmentation.inference.regions import boundary_pixels
 
 WIDTHS = (1, 2, 4, 8, 16, 32)
-
-
-def boundary_pixels(mask: np.ndarray) -> np.ndarray:
-    """Returns where the neighbor above, below, left or right has another label, as a bool array.
-
-    The border of the image is no boundary.
-    """
-    boundary = np.zeros(mask.shape, bool)
-    below = mask[1:] != mask[:-1]
-    boundary[1:] |= below
-    boundary[:-1] |= below
-    right = mask[:, 1:] != mask[:, :-1]
-    boundary[:, 1:] |= right
-    boundary[:, :-1] |= right
-    return boundary
 
 
 def boundary_distance(mask: np.ndarray) -> np.ndarray:

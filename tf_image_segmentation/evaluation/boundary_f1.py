@@ -13,8 +13,8 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.evaluation.boundary import boundary_pixels
 from tf_image_segmentation.evaluation.metrics import ImageMetric, register_metric
+from tf_image_segmentation.inference.regions import boundary_pixels
 
 
 @register_metric(name="boundary_f1")

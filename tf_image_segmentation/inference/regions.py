@@ -75,6 +75,27 @@ def keep_largest(labels: np.ndarray, classes: Collection[int], background: int) 
     return kept
 
 
+def boundary_pixels(labels: np.ndarray, width: int = 1) -> np.ndarray:
+    """Returns where another label is at most ``width`` pixels above, below, left or right.
+
+    The border of the image is no boundary.
+
+    Args:
+        labels: integers [height, width].
+        width: of the boundary on either side, in pixels.
+
+    Returns:
+        bool [height, width].
+    """
+    boundary = np.zeros(labels.shape, bool)
+    for ids, found in ((labels, boundary), (labels.T, boundary.T)):
+        for distance in range(1, min(width, len(ids) - 1) + 1):
+            differs = ids[distance:] != ids[:-distance]
+            found[distance:] |= differs
+            found[:-distance] |= differs
+    return boundary
+
+
 def contours(region: Region) -> list[np.ndarray]:
     """Returns the closed contours of a region: one, and one for each hole.
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tf_image_segmentation.datasets.info import DatasetInfo
+from tf_image_segmentation.inference.regions import boundary_pixels
 from tf_image_segmentation.structs import Color
 
 if TYPE_CHECKING:
@@ -82,29 +83,16 @@ def overlay(
     Returns:
         RGB, uint8 [h, w, 3].
     """
-    colors = colorize(mask, palette)
-    blended = (1.0 - alpha) * np.asarray(image, np.float32) + alpha * colors
-    painted = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
+    colors, mask = colorize(mask, palette), np.asarray(mask)
     if outlines:
-        inner = _inner_outlines(mask, outlines)
+        inner = boundary_pixels(mask, outlines)
         painted = np.where(inner[..., np.newaxis], colors, image)
+    else:
+        blended = (1.0 - alpha) * np.asarray(image, np.float32) + alpha * colors
+        painted = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
     if background is not None:
-        painted = np.where(np.asarray(mask)[..., np.newaxis] == background, image, painted)
+        painted = np.where(mask[..., np.newaxis] == background, image, painted)
     return painted
-
-
-def _inner_outlines(mask: np.ndarray, width: int) -> np.ndarray:
-    """Returns where a pixel has another label at most ``width`` pixels beside, above or below."""
-    ids = np.asarray(mask).astype(np.int64)
-    found = np.zeros(ids.shape, bool)
-    for axis in (0, 1):
-        for distance in range(1, min(width, ids.shape[axis] - 1) + 1):
-            ahead = np.moveaxis(ids, axis, 0)
-            differs = ahead[distance:] != ahead[:-distance]
-            view = np.moveaxis(found, axis, 0)
-            view[distance:] |= differs
-            view[:-distance] |= differs
-    return found
 
 
 def background_of(class_names: Sequence[str], num_classes: int) -> int | None:

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.errors import DataError
+from tf_image_segmentation.inference.regions import boundary_pixels
 from tf_image_segmentation.planning.fingerprint import DataFingerprint
 from tf_image_segmentation.tfrecords.reader import Records
 
@@ -84,7 +85,7 @@ def _measure(image: np.ndarray, mask: np.ndarray, num_classes: int) -> _Measured
         is_gray=gray,
         deviation=float(image[::stride, ::stride].mean(axis=-1).std()),
         pixels=_counts(labels, num_classes) * scale,
-        border=_counts(labels[_is_border(labels)], num_classes) * stride,
+        border=_counts(labels[boundary_pixels(labels)], num_classes) * stride,
         areas=[areas * scale for areas in _areas(labels, num_classes)],
     )
 
@@ -93,23 +94,12 @@ def _counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
     return np.bincount(labels[labels >= 0], minlength=num_classes)
 
 
-def _is_border(labels: np.ndarray) -> np.ndarray:
-    """Returns which pixels have one above, below, left or right of another label; not the edges."""
-    border = np.zeros(labels.shape, bool)
-    down, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
-    border[1:] |= down
-    border[:-1] |= down
-    border[:, 1:] |= right
-    border[:, :-1] |= right
-    return border
-
-
 def _areas(labels: np.ndarray, num_classes: int) -> list[np.ndarray]:
     """Returns the pixels of each connected region (8 neighbors) of each class."""
-    areas = []
-    for label in range(num_classes):
+    areas = [np.zeros(0, int)] * num_classes
+    for label in np.unique(labels[labels >= 0]):
         regions, _ = ndimage.label(labels == label, np.ones((3, 3), bool))
-        areas.append(np.bincount(regions.ravel())[1:])
+        areas[label] = np.bincount(regions.ravel())[1:]
     return areas
 
 
