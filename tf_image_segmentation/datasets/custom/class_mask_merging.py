@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from tf_image_segmentation.datasets.custom.files import image_reader
-from tf_image_segmentation.datasets.decode.images import image_size
 from tf_image_segmentation.datasets.decode.masks import read_mask
+from tf_image_segmentation.datasets.decode.pixels import image_size
 from tf_image_segmentation.errors import DataError
 
 IGNORE_LABEL = 255

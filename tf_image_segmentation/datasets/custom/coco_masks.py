@@ -21,7 +21,7 @@ from tf_image_segmentation.datasets.custom.coco_file import CocoImage, Region
 from tf_image_segmentation.datasets.custom.files import image_reader
 from tf_image_segmentation.datasets.custom.outlines import Point, check_polygon
 from tf_image_segmentation.datasets.decode.decoding import check_pixels
-from tf_image_segmentation.datasets.decode.images import image_size
+from tf_image_segmentation.datasets.decode.pixels import image_size
 from tf_image_segmentation.errors import DataError
 
 IGNORE_LABEL = 255

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from tf_image_segmentation.datasets.custom.files import resolve_named
 from tf_image_segmentation.datasets.custom.outlines import Point, check_points, check_polygon
 from tf_image_segmentation.datasets.decode import decoding
-from tf_image_segmentation.datasets.decode.images import embedded_pixels
+from tf_image_segmentation.datasets.decode.pixels import embedded_pixels
 from tf_image_segmentation.datasets.lists import resolve_inside
 from tf_image_segmentation.errors import DataError
 from tf_image_segmentation.structs import Positive, read_json

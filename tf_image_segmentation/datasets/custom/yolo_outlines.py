@@ -11,7 +11,7 @@ from tf_image_segmentation.datasets.custom.coco_boxes import DROP, FILL, IGNORE
 from tf_image_segmentation.datasets.custom.coco_masks import IGNORE_LABEL, draw, polygon_counts
 from tf_image_segmentation.datasets.custom.files import image_reader
 from tf_image_segmentation.datasets.decode.decoding import check_pixels
-from tf_image_segmentation.datasets.decode.images import image_size
+from tf_image_segmentation.datasets.decode.pixels import image_size
 from tf_image_segmentation.errors import DataError
 
 

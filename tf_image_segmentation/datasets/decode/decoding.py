@@ -1,6 +1,6 @@
 """Turns the bytes of a JPEG or PNG file into pixels, or says what the file is instead.
 
-Shared by `images` and `masks`. Files are known by their content, never by their extension, and
+Shared by `pixels` and `masks`. Files are known by their content, never by their extension, and
 only two of Pillow's decoders are ever run, so that no other parser meets an untrusted file.
 """
 
