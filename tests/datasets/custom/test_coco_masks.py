@@ -20,12 +20,12 @@ from coco_dataset import (
 )
 
 from tf_image_segmentation.datasets.custom.coco_file import CocoImage
-from tf_image_segmentation.datasets.custom.coco_masks import (
+from tf_image_segmentation.datasets.custom.coco_masks import read_regions
+from tf_image_segmentation.datasets.custom.run_lengths import (
     area,
     check_counts,
     fill,
     parse_counts,
-    read_regions,
 )
 from tf_image_segmentation.datasets.decode.images import read_sample
 from tf_image_segmentation.errors import DataError

@@ -14,11 +14,7 @@ from tf_image_segmentation.datasets.custom.coco_boxes import (
     without_crowds,
 )
 from tf_image_segmentation.datasets.custom.coco_file import CocoFile, Id, in_order, read_coco
-from tf_image_segmentation.datasets.custom.coco_masks import (
-    IGNORE_LABEL,
-    check_installed,
-    read_regions,
-)
+from tf_image_segmentation.datasets.custom.coco_masks import check_installed, read_regions
 from tf_image_segmentation.datasets.custom.coco_paths import (
     annotation_files,
     image_folder,
@@ -30,6 +26,7 @@ from tf_image_segmentation.datasets.custom.files import (
     resolve_named,
     warn_of_unnamed,
 )
+from tf_image_segmentation.datasets.custom.run_lengths import IGNORE_LABEL
 from tf_image_segmentation.datasets.decode.pages import bare_name
 from tf_image_segmentation.datasets.info import DatasetInfo
 from tf_image_segmentation.datasets.registry import OpenDataset, register_layout

@@ -11,8 +11,9 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from tf_image_segmentation.datasets.custom.coco_boxes import BOXES
-from tf_image_segmentation.datasets.custom.coco_masks import IGNORE_LABEL, check_installed
+from tf_image_segmentation.datasets.custom.coco_masks import check_installed
 from tf_image_segmentation.datasets.custom.files import IMAGE_SUFFIXES, image_reader
+from tf_image_segmentation.datasets.custom.run_lengths import IGNORE_LABEL
 from tf_image_segmentation.datasets.custom.yolo_outlines import read_outlines
 from tf_image_segmentation.datasets.decode.decoding import read_bytes
 from tf_image_segmentation.datasets.decode.pages import bare_name

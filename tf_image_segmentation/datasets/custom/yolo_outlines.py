@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from tf_image_segmentation.datasets.custom.coco_boxes import DROP, FILL, IGNORE
-from tf_image_segmentation.datasets.custom.coco_masks import IGNORE_LABEL, draw, polygon_counts
+from tf_image_segmentation.datasets.custom.coco_masks import polygon_counts
 from tf_image_segmentation.datasets.custom.files import image_reader
+from tf_image_segmentation.datasets.custom.run_lengths import IGNORE_LABEL, draw
 from tf_image_segmentation.datasets.decode.decoding import check_pixels
 from tf_image_segmentation.datasets.decode.pixels import image_size
 from tf_image_segmentation.errors import DataError
