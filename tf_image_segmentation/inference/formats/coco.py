@@ -14,7 +14,7 @@ from tf_image_segmentation.datasets.custom import coco_masks
 from tf_image_segmentation.datasets.custom.coco_file import CocoImage
 from tf_image_segmentation.datasets.custom.coco_file import Region as CocoRegion
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.inference.exported_image import exported_image
+from tf_image_segmentation.inference.exported_image import place_image
 from tf_image_segmentation.inference.formats import (
     Classes,
     Labeled,
@@ -69,12 +69,9 @@ class Coco(LabelFormat):
 
     def write(self, labeled: Labeled, staging: Path) -> None:
         """Writes the image, and then its part."""
-        data, ending = exported_image(labeled)
-        name = f"{self._name(labeled.job)}{ending}"
-        path = self._base / "images" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        (staging / "image").write_bytes(data)
-        place(staging / "image", path)
+        images = self._base / "images"
+        image = place_image(labeled, images / self._name(labeled.job), staging)
+        name = image.relative_to(images).as_posix()
         height, width = labeled.labels.shape
         part = {
             "image": {"file_name": name, "height": height, "width": width},

@@ -20,7 +20,7 @@ from tf_image_segmentation.datasets.custom.labelme import BACKGROUND_NAMES
 from tf_image_segmentation.datasets.custom.labelme_shapes import Shape, draw_shape
 from tf_image_segmentation.datasets.voc_color_map import voc_color_map
 from tf_image_segmentation.errors import DataError
-from tf_image_segmentation.inference.exported_image import exported_image
+from tf_image_segmentation.inference.exported_image import place_image
 from tf_image_segmentation.inference.formats import (
     Classes,
     Labeled,
@@ -66,12 +66,8 @@ class LabelMe(LabelFormat):
 
     def write(self, labeled: Labeled, staging: Path) -> None:
         """Writes the image, and then its file of shapes."""
-        data, ending = exported_image(labeled)
         target = self.target(labeled.job)
-        image = target.with_name(target.name.removesuffix(".json") + ending)
-        self._base.mkdir(parents=True, exist_ok=True)
-        (staging / "image").write_bytes(data)
-        place(staging / "image", image)
+        image = place_image(labeled, target.with_suffix(""), staging)
         height, width = labeled.labels.shape
         fields = {
             "version": "5.5.0",
