@@ -128,6 +128,14 @@ def test_a_machine_is_measured():
     assert machine_fingerprint.usual_dtype() in ("float32", "bfloat16")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak alone is known")
+def test_memory_that_is_free_again_is_not_in_use():
+    block = np.ones(2**26)
+    del block
+    peak, used = machine_fingerprint._peak_memory(None), machine_fingerprint._used_memory(None)
+    assert peak - used > 2**28
+
+
 def chosen(monkeypatch, *arguments, model="fcn_8s"):
     """The recipe that the command line means."""
     seen = []

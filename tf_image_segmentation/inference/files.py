@@ -128,7 +128,7 @@ def chosen_range(trained: Range | None, asked: Range | None, allow_other: bool) 
 
 @dataclass(frozen=True)
 class Predictor:
-    """Predicts image files and writes the results; a kill loses the image that is under way.
+    """Predicts image files and writes the results; a kill loses the file that is under way.
 
     Attributes:
         network: any `Network` of at most 256 classes.

@@ -55,7 +55,7 @@ def measure_machine(network: Network) -> MachineFingerprint:
         memory=memory,
         has_bfloat16=usual_dtype() == "bfloat16",
         seconds_per_megapixel=seconds / pixels * 1e6,
-        bytes_per_megapixel=max(0, _used_memory(gpu) - before) / pixels * 1e6,
+        bytes_per_megapixel=max(0, _peak_memory(gpu) - before) / pixels * 1e6,
         first_seconds=first,
     )
 
@@ -109,6 +109,17 @@ def _free_memory(gpu: Any) -> int:
 
 
 def _used_memory(gpu: Any) -> int:
+    """Returns the bytes that are used now; where the system does not tell, the most so far.
+
+    What was needed to read a checkpoint is free again, and must not hide what a step needs.
+    """
+    if gpu is not None:
+        return int(tf.config.experimental.get_memory_info("GPU:0")["current"])
+    found = re.search(r"VmRSS:\s*(\d+) kB", _read(Path("/proc/self/status")))
+    return int(found[1]) * 1024 if found else _peak_memory(gpu)
+
+
+def _peak_memory(gpu: Any) -> int:
     """Returns the most bytes that were used so far."""
     if gpu is not None:
         return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
