@@ -151,6 +151,8 @@ def test_what_is_wrong_ends_it_before_anything_is_written(run, steps, export, tm
     [
         (["--spilt", "80/20"], "unknown options: --spilt 80/20"),
         (["--minutes", "0"], "--minutes must be above 0"),
+        (["--model", "fcn_9s"], "unknown model 'fcn_9s'"),
+        (["--init-checkpoint", "nowhere/model"], "nowhere/model"),
     ],
 )
 def test_wrong_options_are_told_at_once(run, steps, options, error, monkeypatch, export, tmp_path):

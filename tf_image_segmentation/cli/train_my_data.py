@@ -40,6 +40,8 @@ def main() -> None:
     if not 0 < args.minutes < float("inf"):
         raise DataError(f"--minutes must be above 0, got {args.minutes:g}")
     data = OwnData(args.root, options, args.folds)
+    if not (args.output_dir / _COMMAND_FILE).exists():
+        _check_start(args)
     args.output_dir.mkdir(parents=True, exist_ok=True)
     _check_same_command(args, options)
     records = args.output_dir / "records"
@@ -89,6 +91,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _minutes_since(started: float) -> float:
     return (time.monotonic() - started) / 60
+
+
+def _check_start(args: argparse.Namespace) -> None:
+    """Raises a `DataError` if there is no such model or checkpoint, before all that takes time."""
+    command_line.load_tensorflow()
+    from tf_image_segmentation.planning.planner import starting_point
+
+    starting_point(args.model, args.init_checkpoint)
 
 
 def _check_same_command(args: argparse.Namespace, options: Sequence[str]) -> None:
